@@ -1,0 +1,315 @@
+"""The analysis plan: parsed, validated, hashed before outcomes are read; secrecy policies as data.
+
+A plan is TOML. Every fault is one :class:`PlanError` that names the key, what was expected and how to mend it;
+values a user typed are shown only where they are words of the plan itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from belonging_research.errors import PlanError
+from belonging_research.tables import academic_year, first_year
+
+Role = Literal["primary", "secondary", "exploratory"]
+Better = Literal["lower", "higher"]
+OutcomeUnit = Literal["proportion", "per_100_pupils", "log_ratio"]
+Method = Literal[
+    "ridge_augmented_synthetic_control",
+    "synthetic_control",
+    "synthetic_difference_in_differences",
+    "difference_in_differences",
+    "neighbours_difference_in_differences",
+]
+Period = Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")]
+UnitCode = Annotated[str, Field(min_length=1, max_length=9)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+
+
+class SecrecyPolicy(_Strict):
+    """What may leave the house. ``pupils`` and ``schools`` are the smallest counts shown; 0 means no limit.
+
+    ``as_published``: figures that the publisher already printed, to two decimals. ``council``: the default for
+    council data. ``dfe``: the Department's own rule for absence and exclusions statistics (1 and 2 hidden).
+    """
+
+    name: str
+    pupils: int
+    schools: int
+    round_counts_to: int
+    rate_decimals: int
+
+
+POLICIES: dict[str, SecrecyPolicy] = {
+    "as_published": SecrecyPolicy(
+        name="as_published", pupils=0, schools=0, round_counts_to=1, rate_decimals=2
+    ),
+    "council": SecrecyPolicy(
+        name="council", pupils=10, schools=3, round_counts_to=5, rate_decimals=1
+    ),
+    "dfe": SecrecyPolicy(name="dfe", pupils=3, schools=0, round_counts_to=5, rate_decimals=1),
+}
+
+
+class Treated(_Strict):
+    """A treated unit and the first day of its treatment."""
+
+    unit: UnitCode
+    name: str
+    start: dt.date
+
+
+class Exclusion(_Strict):
+    """A unit that may not be a donor, and why."""
+
+    unit: UnitCode
+    reason: Annotated[str, Field(min_length=3)]
+
+
+class DonorRule(_Strict):
+    """Who may serve as comparison: complete in base and post, no footprint change since a year."""
+
+    footprint_unchanged_since: Period
+    low_response: float = Field(ge=0, le=1)
+    moved_response: float = Field(ge=0, le=1)
+    bordering: tuple[UnitCode, ...] = ()
+
+
+class OutcomePlan(_Strict):
+    """An outcome, its role, the direction that is better, and the smallest effect of interest in ``unit``."""
+
+    name: str
+    label: str
+    unit: OutcomeUnit
+    role: Role
+    domain: str
+    better: Better
+    sesoi: float = Field(gt=0)
+
+
+class Design(_Strict):
+    """A method for a layer; exactly one of a layer is the registered one, the others are checks."""
+
+    layer: Literal["county", "school", "pupil"]
+    method: Method
+    registered: bool
+
+
+class Look(_Strict):
+    """A report year at which primaries are tested, at which alpha, and when it is due."""
+
+    report_year: Period
+    alpha: float = Field(gt=0, lt=0.5)
+    outcomes: tuple[str, ...] = Field(min_length=1)
+    due: str
+
+
+class EstimatorSettings(_Strict):
+    """The penalty rule of the registered estimator, in squared percentage points (Ben-Michael et al. 2021).
+
+    Predictors are the fortnights of the last pre-year and the annual rates of the last ``history_years`` with
+    figures, which carry ``history_weight`` times the fortnights' total weight. ``penalty_path`` is the range over which the annex shows the answer.
+    """
+
+    simplex_penalty: float = Field(ge=0)
+    augmentation_penalty: float = Field(gt=0)
+    history_years: int = Field(ge=1, le=10)
+    history_weight: float = Field(gt=0)
+    penalty_path: tuple[float, ...] = ()
+    neighbours: int = Field(ge=2, le=30)
+
+
+class Event(_Strict):
+    """Something else that happened to the treated place only, and when: a caution for every finding."""
+
+    name: str
+    when: str
+    source: str
+
+
+class Target(_Strict):
+    """A target the council registered; without one no page says that a target was met."""
+
+    outcome: str
+    period: Period
+    value: float
+
+
+class Plan(_Strict):
+    """A study, frozen. ``digest`` is the hash of everything in it, so spacing and comments do not count."""
+
+    schema_: Literal["belonging-plan/1"] = Field(alias="schema")
+    study: str = Field(pattern=r"^[a-z][a-z0-9_]{2,40}$")
+    title: str
+    place: str
+    country: str
+    layer: Literal["county"]
+    simulated: bool
+    registered: dt.date | None = None
+    seed: int = Field(ge=0)
+    policy: Literal["as_published", "council", "dfe"]
+    base: tuple[Period, ...] = Field(min_length=1)
+    post: tuple[Period, ...] = Field(min_length=1)
+    outcomes_seen: tuple[Period, ...] = ()
+    treated: tuple[Treated, ...] = Field(min_length=1)
+    excluded: tuple[Exclusion, ...] = ()
+    donors: DonorRule
+    outcomes: tuple[OutcomePlan, ...] = Field(min_length=1)
+    designs: tuple[Design, ...] = Field(min_length=1)
+    looks: tuple[Look, ...] = Field(min_length=1)
+    estimator: EstimatorSettings
+    checks: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    faults: dict[str, Literal["refuse", "exclude"]] = {}
+    targets: tuple[Target, ...] = ()
+    contact: str = ""
+
+    @field_validator("base", "post", "outcomes_seen")
+    @classmethod
+    def _consecutive_years(cls, periods: tuple[str, ...]) -> tuple[str, ...]:
+        for period in periods:
+            try:
+                academic_year(period)
+            except Exception:
+                raise ValueError(f"{period} is not an academic year such as 2024/25") from None
+        if list(periods) != sorted(set(periods)):
+            raise ValueError("periods must be in order, none twice")
+        return periods
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Plan:
+        names = [outcome.name for outcome in self.outcomes]
+        _refuse(len(names) != len(set(names)), "outcomes", "an outcome is listed twice")
+        _refuse(
+            first_year(max(self.base)) >= first_year(min(self.post)),
+            "base",
+            "every base year must come before the first post year",
+        )
+        for number, treated in enumerate(self.treated):
+            start = treated.start.year - (treated.start.month < 8)
+            _refuse(
+                start != first_year(self.post[0]),
+                f"treated.{number}.start",
+                "the start must fall in the first post year",
+            )
+        registered = [design for design in self.designs if design.registered]
+        _refuse(len(registered) != 1, "designs", "exactly one design must have registered = true")
+        years = [look.report_year for look in self.looks]
+        _refuse(years != sorted(set(years)), "looks", "looks must be in order, one a report year")
+        spent = math.fsum(look.alpha for look in self.looks)
+        _refuse(spent > 0.05 + 1e-9, "looks", f"alphas add up to {spent:.3g}; at most 0.05")
+        for number, look in enumerate(self.looks):
+            for name in look.outcomes:
+                role = next((o.role for o in self.outcomes if o.name == name), None)
+                _refuse(
+                    role != "primary",
+                    f"looks.{number}.outcomes",
+                    f"{name} is not a primary outcome of this plan",
+                )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan's content, 64 hex characters."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def method(self) -> Method:
+        """The registered method."""
+        return next(design.method for design in self.designs if design.registered)
+
+    def outcome(self, name: str) -> OutcomePlan:
+        """The plan of an outcome by its name.
+
+        Raises
+        ------
+        PlanError
+            If the plan does not list it.
+        """
+        for outcome in self.outcomes:
+            if outcome.name == name:
+                return outcome
+        raise PlanError(
+            f"plan {self.study}: no outcome {name!r}; it lists {', '.join(o.name for o in self.outcomes)}."
+        )
+
+    def look(self, report_year: str) -> Look | None:
+        """The look of a report year, or None where nothing is tested that year."""
+        return next((look for look in self.looks if look.report_year == report_year), None)
+
+    def alpha(self, report_year: str) -> float:
+        """The alpha of this year's look; the strictest of the plan where there is no look."""
+        look = self.look(report_year)
+        return look.alpha if look else min(each.alpha for each in self.looks)
+
+    def due(self, outcome: str, report_year: str) -> Look | None:
+        """The first look at or after ``report_year`` that tests ``outcome`` (secondary: the last look)."""
+        role = self.outcome(outcome).role
+        if role == "exploratory":
+            return None
+        if role == "secondary":
+            return self.looks[-1] if report_year <= self.looks[-1].report_year else None
+        return next(
+            (k for k in self.looks if k.report_year >= report_year and outcome in k.outcomes), None
+        )
+
+    def retrospective(self, report_year: str) -> bool:
+        """Whether figures of this report year were public before the plan was written."""
+        return report_year in self.outcomes_seen
+
+    def rng(self, *key: str) -> np.random.Generator:
+        """A generator keyed by what it is for (outcome, method, unit), so order and jobs change nothing."""
+        text = "\x1f".join((str(self.seed), *key))
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]))
+
+
+def _refuse(fault: bool, key: str, message: str) -> None:
+    if fault:
+        raise ValueError(f"{key}: {message}")
+
+
+def _complaint(error: ValidationError, path: Path) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in fault["loc"])
+        text = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            text = "unknown key; remove it or correct its spelling"
+        lines.append(f"  {key}: {text}" if key else f"  {text}")
+    return f"{path.name}: {len(lines)} fault(s) in the plan.\n" + "\n".join(lines)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and validate a plan from a TOML file.
+
+    Raises
+    ------
+    PlanError
+        If the file is missing, is not TOML, or breaks a rule; each fault names its key.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"{path}: no such plan. `belonging run --plan FILE.toml` takes a file.") from None
+    except UnicodeDecodeError:
+        raise PlanError(f"{path.name}: not UTF-8 text; save the plan as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{path.name}: not valid TOML: {error}.") from None
+    try:
+        return Plan.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise PlanError(_complaint(error, path)) from None
