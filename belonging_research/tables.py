@@ -75,7 +75,7 @@ FIGURES = TableSpec(
 
 OUTCOMES = TableSpec(
     row="outcome of a unit in a period",
-    key=("unit", "period", "interval_end", "source", "phase", "outcome"),
+    key=("unit", "period", "interval_end", "layout", "phase", "outcome"),
     columns=(
         Column(name="unit", type=_TEXT, note="as in FIGURES, after boundary rules"),
         Column(name="level", type=_TEXT, note="national, region or council"),
@@ -91,6 +91,7 @@ OUTCOMES = TableSpec(
         Column(name="value", type=_NUMBER, nullable=True, note="proportion (events per pupil for suspensions); the count itself for a count"),
         Column(name="reason", type=_TEXT, nullable=True, note="why there is no value"),
         Column(name="derivation", type=_TEXT, note="published, pooled (phases by sessions), difference (of snapshots), filled (national plus own gap)"),
+        Column(name="layout", type=_TEXT, note="the layout that read it; one figure may be printed in two files"),
         Column(name="source_file", type=_TEXT, note="file the figure came from"),
         Column(name="row", type=pa.int64(), note="row in that file"),
     ),

@@ -1,0 +1,398 @@
+"""The command line: argv in, exit code out. No statistics, nothing heavy imported before it is needed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from belonging_research.errors import BelongingError, PlanError, ReportError
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from belonging_research.plan import Plan
+    from belonging_research.sources import Extract
+
+DEFAULT_PLAN = "simulated_public"
+BUG, STOPPED = 70, 130
+PACKAGE = Path(__file__).resolve().parent
+# A wheel carries the notebooks inside the package; in a checkout they lie beside it.
+NOTEBOOKS = next(
+    (each for each in (PACKAGE / "_notebooks", PACKAGE.parent / "notebooks") if each.is_dir()),
+    PACKAGE / "_notebooks",
+)
+# One thread a process: the last digits of a sum depend on how many threads share it.
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+EXIT_CODES = """\b
+Exit codes
+  0  done                          6  a design that gives no honest number
+  1  stopped, see the message      7  no verdict can be reached
+  2  wrong command line            8  something may not leave the house
+  3  the plan                      9  notebooks, pages, output folder
+  4  a file of the data           70  a bug in this package
+  5  the figures lack what        130 stopped with Ctrl-C
+     the plan needs
+"""
+
+EXAMPLES = """\b
+Examples
+  belonging run
+      a made-up country with a known effect, to a page you can open
+  belonging run --plan dorset_public --data data/published --report-year 2024/25
+      Dorset beside the rest of England, on the Department's files
+  belonging validate data/published --plan dorset_public --report-year 2024/25
+      only read the files: what was used, what was left out and why
+  belonging doctor
+      why it does not work on this laptop
+"""
+
+
+def find_plan(name: str) -> Path:
+    """The file of a plan given as a path or as the name of a shipped one (``dorset_public``).
+
+    Raises
+    ------
+    PlanError
+        If there is neither; the shipped names are listed.
+    """
+    given, shipped = Path(name), NOTEBOOKS / "plans" / f"{name.removesuffix('.toml')}.toml"
+    if given.is_file():
+        return given
+    if shipped.is_file() and given.name == name:
+        return shipped
+    names = ", ".join(sorted(each.stem for each in (NOTEBOOKS / "plans").glob("*.toml")))
+    raise PlanError(f"{name}: no such plan file, and none of the shipped plans: {names}.")
+
+
+def shipped_notebooks() -> tuple[str, ...]:
+    """Names of the notebooks, in order."""
+    return tuple(sorted(each.stem for each in NOTEBOOKS.glob("*.ipynb")))
+
+
+def one_thread() -> None:
+    """Keep numerical libraries to one thread, here and in kernels, unless the user said otherwise."""
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+
+
+def show_progress(what: str, done: int, total: int) -> None:
+    """A plain line of progress on stderr: readable in a log and aloud."""
+    place = f"[{done}/{total}] " if total else ""
+    click.echo(f"{place}{what}", err=True)
+
+
+def report_year(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """An option's academic year in its usual form; refuses what is none."""
+    if value is None:
+        return None
+    from belonging_research.tables import academic_year
+
+    try:
+        return academic_year(value)
+    except BelongingError:
+        raise click.BadParameter(f"{value!r} is not an academic year; write it like 2024/25.") from None
+
+
+def day(context: click.Context, parameter: click.Parameter, value: dt.datetime | None) -> dt.date | None:
+    """An option's date without a time."""
+    return None if value is None else value.date()
+
+
+def show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Print the installed version and stop."""
+    if not value:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(version("belonging-research"))
+    except PackageNotFoundError:
+        click.echo("not installed: running from a folder")
+    context.exit()
+
+
+PLAN_HELP = "A plan file, or the name of a shipped one."
+plan_option = click.option("--plan", "plan_name", metavar="PLAN", help=PLAN_HELP)
+year_option = click.option(
+    "--report-year",
+    callback=report_year,
+    metavar="YEAR",
+    help="Academic year, such as 2024/25; nothing later is read.",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    metavar="DIR",
+    show_default=True,
+    help="Where results go.",
+)
+
+
+@click.group(epilog=f"{EXAMPLES}\n\n{EXIT_CODES}", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show it."
+)
+def cli() -> None:
+    """Did Dorset's belonging interventions shift attendance, suspensions and permanent exclusions?
+
+    Each verb has its own --help. Where the program cannot be started as `belonging`, write
+    `python -m belonging_research` instead.
+    """
+
+
+@cli.command(epilog=EXIT_CODES)
+@plan_option
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A folder of files; may be given again. Files are known by what their header says.",
+)
+@year_option
+@click.option(
+    "--data-as-at",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=day,
+    metavar="DATE",
+    help="Read nothing published after this day (2025-11-30).",
+)
+@click.option("--only", metavar="NOTEBOOK", help="One notebook, such as 04_attendance_impact.")
+@out_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=min(2, os.cpu_count() or 1),
+    show_default=True,
+    help="Notebooks run side by side. Changes no number.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--force", is_flag=True, help="Do everything again, though the same run is already there.")
+def run(plan_name: str | None, data: tuple[Path, ...], dry_run: bool, **options: Any) -> None:
+    """From figures to a page: the main job.
+
+    Without arguments it makes up a country with a known effect and reports on that, marked SIMULATED. For
+    real figures name a plan and a folder. The same plan and figures give the same folder and the same bytes;
+    a run that was stopped goes on where it was.
+    """
+    one_thread()
+    plan, path = chosen_plan(plan_name, data)
+    if dry_run and not data:
+        click.echo("\n".join(simulated_dry_run(plan, path, options["out"])))
+        return
+    from belonging_research.reports import run_study
+
+    if not data:
+        show_progress("making up figures with a known effect", 0, 0)
+        data = (simulated_folder(plan),)
+    result = run_study(plan, plan_path=path, data=data, dry_run=dry_run, progress=show_progress, **options)
+    for line in result.lines:
+        click.echo(line)
+    if not dry_run:
+        click.echo(f"Open {result.index}")
+
+
+def chosen_plan(name: str | None, data: Sequence[Path]) -> tuple[Plan, Path]:
+    """The plan to follow and its file, after refusing a plan and data that do not go together.
+
+    Raises
+    ------
+    PlanError
+        If data come without a plan, or a plan for real data without data.
+    """
+    from belonging_research.plan import read_plan
+
+    if data and name is None:
+        raise PlanError(
+            f"{data[0]}: figures without a plan. Name one that says what to compare: --plan dorset_public."
+        )
+    path = find_plan(name or DEFAULT_PLAN)
+    plan = read_plan(path)
+    if not data and not plan.simulated:
+        raise PlanError(
+            f"{path.name} is a plan for real figures and no folder is given. Add --data DIR with published\n"
+            "files (data/README.md says which), or leave --plan out for a simulated study."
+        )
+    return plan, path
+
+
+def simulated_dry_run(plan: Plan, path: Path, out: Path) -> list[str]:
+    """What a simulated run would do, in lines; nothing is written, so no figures are made up either."""
+    return [
+        f"plan       {path.name}, digest {plan.digest[:12]}",
+        "figures    would be made up first, in data/simulated",
+        f"notebooks  {', '.join(shipped_notebooks()) or 'none'}",
+        f"results    would go to {out / plan.study}",
+        "Dry run: nothing was written.",
+    ]
+
+
+def simulated_folder(plan: Plan) -> Path:
+    """Make up the plan's figures and return their folder.
+
+    Raises
+    ------
+    PlanError
+        If the plan is for real figures.
+    """
+    if not plan.simulated:
+        raise PlanError(f"plan {plan.study} is for real figures; only a simulated one can be made up.")
+    from belonging_research.simulate import simulated_data
+
+    return simulated_data(plan)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.option(
+    "--plan", "plan_name", default=DEFAULT_PLAN, show_default=True, metavar="PLAN", help="A simulated plan."
+)
+def simulate(plan_name: str) -> None:
+    """Make up public files with a known effect.
+
+    They have the Department's layouts; the truth lies beside them.
+    """
+    one_thread()
+    from belonging_research.plan import read_plan
+
+    click.echo(f"Written to {simulated_folder(read_plan(find_plan(plan_name)))}")
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--plan", "plan_name", required=True, metavar="PLAN", help=PLAN_HELP)
+@year_option
+def validate(data: tuple[Path, ...], plan_name: str, report_year: str | None) -> None:
+    """Read files as a run would, and account for each.
+
+    DATA are folders. Shown are rows used, rows left out and why, and files that are not known.
+    """
+    one_thread()
+    from belonging_research.plan import read_plan
+    from belonging_research.sources import load_extract
+
+    plan = read_plan(find_plan(plan_name))
+    extract = load_extract(data, plan, through=report_year or plan.post[-1])
+    click.echo("\n".join(account(extract)))
+
+
+def account(extract: Extract) -> list[str]:
+    """What was read, file by file, as lines: rows, exclusions with reasons, notes."""
+    lines = [f"Figures to {extract.report_year}, data as at {extract.data_as_at or 'not dated'}"]
+    for file in extract.files:
+        span = f", {file.first_period} to {file.last_period}" if file.first_period else ""
+        lines.append(f"{file.file}: {file.layout}{span}")
+        lines.append(f"    {file.rows_used:,} of {file.rows_read:,} rows used")
+        lines += [f"    {count:,} left out: {reason}" for reason, count in sorted(file.excluded.items())]
+    lines += [f"note: {note}" for note in extract.notes]
+    size = f"{len(extract.files)} files, {extract.figures.num_rows:,} figures"
+    return [*lines, f"{size}, digest {extract.digest[:12]}"]
+
+
+@cli.group()
+def plan() -> None:
+    """Check an analysis plan: design before data."""
+
+
+@plan.command(epilog=EXIT_CODES)
+@click.argument("file", metavar="FILE")
+def check(file: str) -> None:
+    """Check a plan, and say in short what it promises."""
+    from belonging_research.plan import read_plan
+
+    click.echo("\n".join(promises(read_plan(find_plan(file)))))
+
+
+def promises(plan: Plan) -> list[str]:
+    """A plan's promises as lines: who, against whom, when, what counts, and what was already known."""
+    treated = ", ".join(f"{each.name} ({each.unit}) from {each.start}" for each in plan.treated)
+    lines = [
+        f"{plan.study}: {plan.title}",
+        f"digest      {plan.digest}",
+        f"registered  {plan.registered or 'not yet'}",
+        f"treated     {treated}",
+        f"base, post  {' and '.join(plan.base)}, then {', '.join(plan.post)}",
+        f"seen        {', '.join(plan.outcomes_seen) or 'no outcomes'} were public when the plan was written",
+        f"method      {plan.method}; {len(plan.checks)} checks; policy {plan.policy}",
+    ]
+    lines += [
+        f"outcome     {each.name}: {each.role}, {each.better} is better, at least {each.sesoi:g} matters"
+        for each in plan.outcomes
+    ]
+    lines += [f"look        {k.report_year} at {k.alpha:g}: {', '.join(k.outcomes)}" for k in plan.looks]
+    return [*lines, "The plan is sound."]
+
+
+@cli.command()
+@out_option
+@click.pass_context
+def doctor(context: click.Context, out: Path) -> None:
+    """Why it does not work on this laptop.
+
+    Looks at Python, packages, proxy, path length, synced folders, the notebook kernel and more.
+    Exit code 1 where something stops the project, else 0.
+    """
+    from belonging_research.doctor import examine, exit_code, report
+
+    symptoms = examine(out)
+    click.echo(report(symptoms))
+    context.exit(exit_code(symptoms))
+
+
+def bug(error: Exception) -> str:
+    """An unexpected error for a bug report: where it happened, without its text, which may quote data."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    told = f": {error}" if os.environ.get("BELONGING_DEBUG") else " (its text is left out: it may quote data)"
+    return (
+        f"This is a bug in belonging_research, not something you did wrong.\n"
+        f"{frames}{type(error).__name__}{told}\n"
+        "Please report the lines above. BELONGING_DEBUG=1 shows the text too."
+    )
+
+
+def refusal(error: OSError) -> ReportError | None:
+    """The system's refusal to write as an error with advice; None for any other fault."""
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+        return None
+    where = error.filename or "the output folder"
+    return ReportError(f"{where}: {error.strerror}. Free it, or give another folder with --out.")
+
+
+def answer(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; every error is told on stderr."""
+    try:
+        code = cli.main(args=arguments, prog_name="belonging", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; the next run goes on from here", err=True)
+        return STOPPED
+    except BelongingError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except Exception as error:
+        told = refusal(error) if isinstance(error, OSError) else None
+        click.echo(f"error: {told}" if told else bug(error), err=True)
+        return told.exit_code if told else BUG
+    return code if isinstance(code, int) else 0
+
+
+def main() -> NoReturn:
+    """Entry point of `belonging` and of `python -m belonging_research`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console may not know every sign
+            stream.reconfigure(errors="replace")
+    sys.exit(answer())
+
+
+if __name__ == "__main__":
+    main()

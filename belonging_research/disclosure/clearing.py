@@ -1,0 +1,221 @@
+"""`clear`, the only maker of `Cleared`: estimates, findings and tables go through as the policy allows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass
+from typing import Any, Generic, TypeVar, cast
+
+import pyarrow as pa
+
+from belonging_research.disclosure.cells import cells_of, measures_content
+from belonging_research.disclosure.door import Door
+from belonging_research.disclosure.hiding import CellKey, cell_keys, hide
+from belonging_research.disclosure.ledger import LedgerEntry
+from belonging_research.disclosure.measures import Measures, check_measures
+from belonging_research.disclosure.payload import (
+    canonical,
+    digest,
+    estimate_content,
+    finding_row,
+    table_content,
+)
+from belonging_research.errors import DisclosureError
+from belonging_research.estimators.result import Estimate
+from belonging_research.findings import Finding, withhold
+from belonging_research.plan import SecrecyPolicy
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+_TOKEN = object()
+WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared(Generic[T_co]):
+    """A value that may be shown, as the policy left it. Only `clear` can make one.
+
+    ``entry`` is its id in the ledger; ``n_suppressed`` counts hidden cells or withheld findings.
+    """
+
+    value: T_co
+    policy: str
+    entry: str
+    n_suppressed: int
+    door: Door
+    token: InitVar[object] = None
+
+    def __post_init__(self, token: object) -> None:
+        """Refuse every maker but the door."""
+        if token is not _TOKEN:
+            raise DisclosureError(
+                "Cleared is made by the door only: use clear(item, door). Clear a changed copy again."
+            )
+
+
+def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = "") -> Cleared[T]:
+    """Let an Estimate, a Finding, a tuple of Findings or a table through, as the plan's policy allows.
+
+    Under a policy with thresholds a table needs ``counts``: which columns count pupils or schools, which are
+    rates, which row is a total. ``name`` is the table's lasting name (its CSV, its id in ``results.json``).
+
+    Raises
+    ------
+    DisclosureError
+        If the item is of another kind, is from another plan, has an undeclared number, shows what an earlier
+        table of the run hid, or would hide what an earlier one showed.
+    """
+    cleared: Any
+    if isinstance(item, pa.Table):
+        cleared = _clear_table(item, door, counts, name)
+    elif isinstance(item, Estimate):
+        cleared = _clear_estimate(item, door, name)
+    elif isinstance(item, Finding):
+        one = _clear_findings((item,), door, name)
+        cleared = _made(one.value[0], door, door.entry(one.entry))
+    elif isinstance(item, tuple) and item and all(isinstance(each, Finding) for each in item):
+        cleared = _clear_findings(item, door, name)
+    else:
+        raise DisclosureError(
+            f"the door takes an Estimate, a Finding, a tuple of Findings or a pyarrow Table, "
+            f"not a {type(item).__name__}. Raw frames never leave; aggregate them first."
+        )
+    return cast("Cleared[T]", cleared)
+
+
+def vouch(cleared: Cleared[Any]) -> None:
+    """Refuse a `Cleared` whose value is no longer the one that the ledger recorded.
+
+    Raises
+    ------
+    DisclosureError
+        If the entry is not in its door's ledger, or the value differs from the payload.
+    """
+    entry, value = cleared.door.entry(cleared.entry), cleared.value
+    if isinstance(value, pa.Table):
+        same = canonical(table_content(value)) == canonical(
+            {key: entry.payload[key] for key in ("columns", "rows")}
+        )
+    elif isinstance(value, Estimate):
+        same = digest({"estimate": estimate_content(value)}) == entry.digest
+    else:
+        findings = value if isinstance(value, tuple) else (value,)
+        same = digest(_findings_payload(findings)) == entry.digest
+    if not same:
+        raise DisclosureError(f"ledger entry {cleared.entry}: the value was changed after it was cleared.")
+
+
+def _made(value: T, door: Door, entry: LedgerEntry) -> Cleared[T]:
+    return Cleared(
+        value=value,
+        policy=entry.policy,
+        entry=entry.entry,
+        n_suppressed=entry.n_suppressed,
+        door=door,
+        token=_TOKEN,
+    )
+
+
+def _same_plan(estimate: Estimate, door: Door) -> None:
+    if estimate.plan_digest != door.plan.digest:
+        raise DisclosureError(
+            f"{estimate.outcome}: estimated under plan {estimate.plan_digest[:12]}, but the door is for "
+            f"{door.plan.digest[:12]}. Open the door with the plan that the estimate used."
+        )
+
+
+def _clear_estimate(estimate: Estimate, door: Door, name: str) -> Cleared[Estimate]:
+    _same_plan(estimate, door)
+    reason = _too_few(estimate, door.policy)
+    if reason:
+        raise DisclosureError(
+            f"{estimate.outcome}: withheld, {reason}. Clear the finding instead; it then says so."
+        )
+    safe = _coarse(estimate, door.policy)
+    return _made(safe, door, door.record("estimate", {"estimate": estimate_content(safe)}, name=name))
+
+
+def _clear_findings(findings: tuple[Finding, ...], door: Door, name: str) -> Cleared[tuple[Finding, ...]]:
+    reasons: dict[str, int] = {}
+    safe = []
+    for finding in findings:
+        if finding.estimate is not None:
+            _same_plan(finding.estimate, door)
+        reason = _too_few(finding.estimate, door.policy) if finding.estimate else None
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + 1
+        safe.append(withhold(finding, WITHHELD) if reason else _coarse_finding(finding, door.policy))
+    released = tuple(safe)
+    payload = _findings_payload(released)
+    return _made(released, door, door.record("finding", payload, name=name, reasons=reasons))
+
+
+def _findings_payload(findings: Sequence[Finding]) -> dict[str, Any]:
+    estimates = [
+        None if each.estimate is None else digest(estimate_content(each.estimate)) for each in findings
+    ]
+    return {"findings": [finding_row(each) for each in findings], "estimates": estimates}
+
+
+def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:
+    """Why an estimate is about too few to be shown, or None. A county's one council is no small group."""
+    if estimate.n_pupils is not None and estimate.n_pupils < policy.pupils:
+        return f"fewer than {policy.pupils} pupils"
+    if estimate.layer == "school" and estimate.n_treated < policy.schools:
+        return f"fewer than {policy.schools} schools"
+    if estimate.layer == "pupil" and estimate.n_treated < policy.pupils:
+        return f"fewer than {policy.pupils} pupils"
+    return None
+
+
+def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
+    """Counts of pupils rounded; single schools' and pupils' placebos and weights left out."""
+    if policy.pupils == 0 and policy.schools == 0:
+        return estimate
+    base = policy.round_counts_to
+    n_pupils = None if estimate.n_pupils is None else (estimate.n_pupils + base // 2) // base * base
+    coarse = dataclasses.replace(estimate, n_pupils=n_pupils)
+    if estimate.layer == "county":
+        return coarse
+    return dataclasses.replace(coarse, placebos=(), placebo_units=(), weights={})
+
+
+def _coarse_finding(finding: Finding, policy: SecrecyPolicy) -> Finding:
+    if finding.estimate is None or (policy.pupils == 0 and policy.schools == 0):
+        return finding
+    return dataclasses.replace(finding, estimate=_coarse(finding.estimate, policy))
+
+
+def _clear_table(table: pa.Table, door: Door, counts: Measures | None, name: str) -> Cleared[pa.Table]:
+    measures, policy = counts or Measures(), door.policy
+    protects = policy.pupils > 0 or policy.schools > 0
+    if protects:
+        check_measures(table, measures, name or "without a name")
+    hidden_before, shown_before = _cells_before(door) if protects else (frozenset(), frozenset())
+    result = hide(table, measures, policy, already=hidden_before)
+    if protects:
+        _refuse_differencing(result.table, measures, shown_before, name)
+    payload = {**table_content(result.table), "measures": measures_content(measures)}
+    entry = door.record("table", payload, name=name, reasons=result.reasons)
+    return _made(result.table, door, entry)
+
+
+def _cells_before(door: Door) -> tuple[frozenset[CellKey], frozenset[CellKey]]:
+    pairs = [cells_of(entry) for entry in door.earlier if entry.kind == "table"]
+    return (
+        frozenset().union(*(hidden for hidden, _ in pairs)),
+        frozenset().union(*(shown for _, shown in pairs)),
+    )
+
+
+def _refuse_differencing(table: pa.Table, measures: Measures, shown: frozenset[CellKey], name: str) -> None:
+    keys = cell_keys(table, measures)
+    again = sum(
+        key in shown and table.column(column)[row].as_py() is None for (row, column), key in keys.items()
+    )
+    if again:
+        raise DisclosureError(
+            f"table {name or 'without a name'}: {again} cell(s) must be hidden here, but an earlier table of "
+            "this run shows them. Clear the most detailed table first, or leave one of the two out."
+        )

@@ -1,0 +1,229 @@
+"""Figures to outcomes by the official definitions: one registry, pooled phases, fortnights, boundary rules.
+
+Sources: Department for Education, "Pupil absence in schools in England" and "Suspensions and permanent
+exclusions in England" methodology; "Pupil attendance in schools" data guidance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from belonging_research.plan import Plan
+from belonging_research.sources import Extract
+from belonging_research.tables import BOUNDARIES, OUTCOMES, in_force
+
+_KEY = ["layout", "source_file", "level", "unit", "period", "phase", "outcome"]
+_PARTS = ("primary", "secondary", "special")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """An official measure: what it counts, over what, and which series carry it."""
+
+    name: str
+    label: str
+    numerator: str
+    denominator: str
+    kind: Literal["share", "events_per_pupil", "count"]
+    daily: bool
+    source: str
+
+
+_ABSENCE = "DfE, Pupil absence in schools in England: methodology"
+_EXCLUSIONS = "DfE, Suspensions and permanent exclusions in England: methodology"
+_DAILY = "DfE, Pupil attendance in schools: data guidance"
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure(name="overall_absence_rate", label="Overall absence", numerator="half-days missed", denominator="possible half-days", kind="share", daily=True, source=_ABSENCE),
+        Measure(name="authorised_absence_rate", label="Authorised absence", numerator="half-days missed with leave", denominator="possible half-days", kind="share", daily=True, source=_ABSENCE),
+        Measure(name="unauthorised_absence_rate", label="Unauthorised absence", numerator="half-days missed without leave", denominator="possible half-days", kind="share", daily=True, source=_ABSENCE),
+        Measure(name="persistent_absence_rate", label="Persistent absence", numerator="enrolments missing 10% or more", denominator="enrolments", kind="share", daily=True, source=_ABSENCE),
+        Measure(name="severe_absence_rate", label="Severe absence", numerator="enrolments missing 50% or more", denominator="enrolments", kind="share", daily=False, source=_ABSENCE),
+        Measure(name="illness_absence_rate", label="Absence for illness", numerator="half-days missed ill", denominator="possible half-days", kind="share", daily=True, source=_DAILY),
+        Measure(name="suspended_or_excluded_sessions_rate", label="Half-days missed while suspended or excluded", numerator="half-days with code E", denominator="possible half-days", kind="share", daily=True, source=_DAILY),
+        Measure(name="suspension_rate", label="Suspensions per 100 pupils", numerator="suspensions in the year", denominator="pupils on roll in January", kind="events_per_pupil", daily=False, source=_EXCLUSIONS),
+        Measure(name="pupils_with_one_or_more_suspensions_rate", label="Pupils with one or more suspensions", numerator="pupils suspended at least once", denominator="pupils on roll in January", kind="share", daily=False, source=_EXCLUSIONS),
+        Measure(name="permanent_exclusion_rate", label="Permanent exclusions per 100 pupils", numerator="permanent exclusions in the year", denominator="pupils on roll in January", kind="events_per_pupil", daily=False, source=_EXCLUSIONS),
+    )
+}  # fmt: skip
+
+# An interval between two snapshots is taken as revised or back-filled, not as a fortnight, where its possible
+# half-days are under half or over twice the share of the year that they are in the middle council, or where its rate is
+# not one that a fortnight can have. Intervals of under half a percent of the year are a repeated snapshot.
+REVISED_BELOW, REVISED_ABOVE = 0.5, 2.0
+REPEATED_BELOW = 0.005
+HIGHEST_FORTNIGHT_RATE = 0.25
+
+
+def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
+    """Every outcome of every council, region and the country, by year and, in the daily series, by fortnight.
+
+    Census figures stay as printed, one row a layout. Daily whole-year rates are those of the last snapshot, with
+    a council's phases pooled by their denominators (its own printed Total is used only where it has no parts).
+    Successors of a divided council carry its earlier census rates where :data:`tables.BOUNDARIES` says so.
+
+    Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
+    ``data_as_at`` and ``digest`` (of extract and plan). Raises nothing of its own: a missing number keeps its reason.
+    """
+    figures = extract.figures.to_pandas(date_as_object=True)
+    figures = figures[figures["level"] != "school"]
+    parts = [_with_history(_census(figures))]
+    daily = figures[(figures["source"] == "daily") & (figures["period_kind"] == "year_to_date")]
+    if len(daily):
+        pooled = _pool(daily)
+        parts += [_whole_year(pooled), _fortnights(pooled)]
+    outcomes = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    columns = [column.name for column in OUTCOMES.columns]
+    outcomes = outcomes[columns].sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
+    schema = OUTCOMES.schema.with_metadata(
+        {
+            "report_year": extract.report_year,
+            "data_as_at": extract.data_as_at.isoformat() if extract.data_as_at else "",
+            "digest": extract.digest,
+            "plan": plan.digest,
+        }
+    )
+    return pa.Table.from_pandas(outcomes, schema=schema, preserve_index=False)
+
+
+def _census(figures: pd.DataFrame) -> pd.DataFrame:
+    census = figures[(figures["source"] == "census") & (figures["period_kind"] == "academic_year")].copy()
+    count = census["rate"].isna() & census["numerator"].notna() & census["denominator"].isna()
+    census["value"] = np.where(count, census["numerator"], census["rate"])
+    return census.assign(interval_end=None, derivation="published")
+
+
+def _with_history(census: pd.DataFrame) -> pd.DataFrame:
+    """Rates of a divided council, repeated under each successor for the years before it existed."""
+    extra = []
+    for change in BOUNDARIES:
+        if change.history_from is None or change.valid_from is None:
+            continue
+        earlier = census[(census["unit"] == change.history_from) & (census["level"] == "council")]
+        earlier = earlier[(earlier["period"] < change.valid_from) & earlier["rate"].notna()]
+        extra.append(
+            earlier.assign(
+                unit=change.unit, la_code=change.unit, name=change.name, derivation="predecessor",
+                numerator=np.nan, denominator=np.nan,
+            )
+        )  # fmt: skip
+    covered = pd.concat(extra) if extra else census.iloc[:0]
+    taken = pd.MultiIndex.from_frame(covered[_KEY])
+    own = census[~pd.MultiIndex.from_frame(census[_KEY]).isin(taken)]
+    return pd.concat([own, covered], ignore_index=True)
+
+
+def _pool(daily: pd.DataFrame) -> pd.DataFrame:
+    """Council rows with phases pooled to "all"; other levels and phases unchanged. Shares without counts pool by enrolments."""
+    keys = ["layout", "source_file", "unit", "period", "as_at"]
+    daily = daily.assign(as_at=pd.to_datetime(daily["as_at"]))
+    enrolled = daily[daily["outcome"] == "enrolments"].set_index([*keys, "phase"])["numerator"]
+    enrolled = enrolled[~enrolled.index.duplicated()]
+    bare = daily["numerator"].isna() & daily["rate"].notna()
+    weight = enrolled.reindex(pd.MultiIndex.from_frame(daily[[*keys, "phase"]])).to_numpy()
+    daily = daily.assign(
+        numerator=np.where(bare, daily["rate"] * weight, daily["numerator"]),
+        denominator=np.where(bare, weight, daily["denominator"]),
+    )
+    council = daily[(daily["level"] == "council") & daily["phase"].isin(_PARTS)]
+    council = council.assign(is_main=council["phase"].isin(_PARTS[:2]))
+    grouped = council.sort_values("row").groupby([*keys, "outcome"], dropna=False, sort=True)
+    pooled = grouped.agg(
+        level=("level", "first"), name=("name", "first"), region=("region", "first"),
+        numerator=("numerator", "sum"),
+        denominator=("denominator", "sum"), known=("numerator", "count"), based=("denominator", "count"),
+        main=("is_main", "sum"), row=("row", "min"),
+    ).reset_index()  # fmt: skip
+    pooled["numerator"] = pooled["numerator"].where(pooled["known"] > 0)
+    pooled["denominator"] = pooled["denominator"].where(pooled["based"] > 0)
+    # A phase that the publisher hides (one special school) is left out of both sums; a hidden main phase hides all.
+    hidden = (pooled["main"] < 2) | (pooled["known"] < pooled["main"])
+    pooled.loc[hidden, ["numerator", "denominator"]] = np.nan
+    pooled = pooled.assign(phase="all", source="daily", derivation="pooled", rate=np.nan)
+    pooled["reason"] = np.where(pooled["numerator"].isna(), "confidential", None)
+    whole = set(map(tuple, pooled[["unit", "period"]].drop_duplicates().to_numpy()))
+    printed = (daily["level"] == "council") & (daily["phase"] == "all")
+    printed &= [key in whole for key in zip(daily["unit"], daily["period"], strict=True)]
+    return pd.concat([daily[~printed].assign(derivation="published"), pooled], ignore_index=True)
+
+
+def _value(rows: pd.DataFrame) -> pd.Series:
+    """As printed where printed, else the ratio of the counts, else the count itself."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = rows["numerator"] / rows["denominator"].where(rows["denominator"] > 0)
+    count = rows["denominator"].isna()
+    return rows["rate"].fillna(ratio).where(~count | rows["rate"].notna(), rows["numerator"])
+
+
+def _whole_year(pooled: pd.DataFrame) -> pd.DataFrame:
+    last = pooled.groupby(["layout", "unit", "period"])["as_at"].transform("max")
+    final = pooled[pooled["as_at"].eq(last) | pooled["as_at"].isna()]
+    final = final.assign(interval_end=None, value=_value(final))
+    missing = final["value"].isna() & final["reason"].isna()
+    return final.assign(reason=final["reason"].where(~missing, "no_sessions"))
+
+
+def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Rates between successive snapshots; revised intervals filled by the country's rate plus the council's own gap."""
+    dated = pooled[pooled["as_at"].notna() & (pooled["level"] == "council")]
+    daily = [m.name for m in MEASURES.values() if m.daily and m.name != "persistent_absence_rate"]
+    dated = dated[dated["outcome"].isin(daily)]
+    names = dated.groupby("unit")[["name", "region"]].last()
+    parts = []
+    for (layout, period, phase, outcome), rows in dated.groupby(["layout", "period", "phase", "outcome"]):
+        missed = rows.pivot_table(index="unit", columns="as_at", values="numerator", aggfunc="last")
+        possible = rows.pivot_table(index="unit", columns="as_at", values="denominator", aggfunc="last")
+        rate, filled = fortnight_rates(missed, possible)
+        long = rate.stack().rename("value").reset_index()
+        long["filled"] = filled.stack().to_numpy()
+        parts.append(long.assign(layout=layout, period=period, phase=phase, outcome=outcome))
+    if not parts:
+        return dated.iloc[:0]
+    long = pd.concat(parts, ignore_index=True).rename(columns={"as_at": "interval_end"})
+    long = long.join(names, on="unit")
+    return long.assign(
+        level="council", source="daily", numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots",
+        row=0, derivation=np.where(long["filled"], "filled", "difference"), interval_end=long["interval_end"].dt.date,
+    )  # fmt: skip
+
+
+def fortnight_rates(missed: pd.DataFrame, possible: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cumulative half-days (unit x snapshot) to a rate a fortnight, and which of them were filled.
+
+    Units without the last snapshot are left out. See the rule beside :data:`REVISED_BELOW`.
+    """
+    known = possible.index[possible.iloc[:, -1].notna()]
+    missed, possible = missed.reindex(known), possible.reindex(known)
+    new_missed, new_possible = missed.diff(axis=1), possible.diff(axis=1)
+    new_missed.iloc[:, 0], new_possible.iloc[:, 0] = missed.iloc[:, 0], possible.iloc[:, 0]
+    share = new_possible.div(possible.iloc[:, -1], axis=0)
+    usual = share.median()
+    kept = usual > REPEATED_BELOW
+    new_missed, new_possible, share = new_missed.loc[:, kept], new_possible.loc[:, kept], share.loc[:, kept]
+    rate = new_missed / new_possible.where(new_possible > 0)
+    relative = share / usual[kept]
+    revised = (relative < REVISED_BELOW) | (relative > REVISED_ABOVE) | rate.isna()
+    revised |= (rate < 0) | (rate > HIGHEST_FORTNIGHT_RATE)
+    country = new_missed.where(~revised).sum() / new_possible.where(~revised).sum()
+    own_gap = rate.where(~revised).sub(country, axis=1).mean(axis=1).fillna(0.0)
+    stand_in = pd.DataFrame(
+        country.to_numpy()[None, :] + own_gap.to_numpy()[:, None], index=rate.index, columns=rate.columns
+    )
+    return rate.where(~revised, stand_in), revised
+
+
+def in_force_rows(outcomes: pa.Table) -> pa.Table:
+    """Rows of councils that stood for their footprint in that year, predecessors' history included."""
+    frame = outcomes.select(["unit", "period", "derivation"]).to_pandas()
+    stands = [
+        kind == "predecessor" or in_force(unit, period)
+        for unit, period, kind in frame.itertuples(index=False, name=None)
+    ]
+    return outcomes.filter(pa.array(stands))

@@ -1,0 +1,35 @@
+"""`describe`: findings in the words of one audience, sealed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from belonging_research.disclosure import Cleared, vouch
+from belonging_research.present.audiences import audience_of
+from belonging_research.present.display import Text
+from belonging_research.present.story import as_findings, quoted_table, tell
+
+
+def describe(cleared: Cleared[Any], audience: str, *, levels: Cleared[pa.Table] | None = None) -> Text:
+    """One finding, or a study's findings as a first screen, in the words of ``audience``.
+
+    ``levels`` is a cleared table of columns group, outcome, period, value (rates, proportions) with which the
+    place is set beside similar ones; without it, the estimate's own path is told.
+
+    Raises
+    ------
+    DisclosureError
+        If the audience has no wording yet, or a value was changed after it was cleared.
+    """
+    findings, reader = as_findings(cleared), audience_of(audience)
+    if levels is not None:
+        vouch(levels)
+    stories = [tell(each, cleared.door, None if levels is None else levels.value) for each in findings]
+    page = reader.many(stories) if isinstance(cleared.value, tuple) else reader.one(stories[0])
+    title = reader.headline(stories[0])
+    entries = (cleared.entry,) if levels is None else (cleared.entry, levels.entry)
+    quoted = quoted_table(stories)
+    seal = cleared.door.seal("text", page, entries, mime="text/html", title=title, table=quoted)
+    return Text(title=title, html=page, audience=audience, quoted=quoted, seal=seal)

@@ -1,0 +1,129 @@
+"""Tables to be read: all outcomes at a glance, or any cleared table with headings and formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from belonging_research.disclosure import Cleared, vouch
+from belonging_research.findings import Finding
+from belonging_research.present.display import Sheet, seal_sheet
+from belonging_research.present.story import Story, as_findings, tell
+from belonging_research.present.words_council import VERDICTS
+
+Format = Literal["text", "count", "percent", "per_100", "points", "plain"]
+
+_OUTCOMES: Mapping[str, str] = {
+    "outcome": "Outcome",
+    "before": "Before",
+    "since": "Since the start",
+    "verdict": "Compared with similar places",
+    "best_guess": "Best guess of the difference",
+    "range": "Range (95%)",
+    "smallest": "Smallest difference worth having",
+    "noticed": "Difference noticed 4 times in 5",
+    "status": "Figures",
+}
+_MISSING = "no figure"
+
+
+def tabulate(
+    cleared: Cleared[Any],
+    *,
+    title: str = "",
+    headings: Mapping[str, str] | None = None,
+    formats: Mapping[str, Format] | None = None,
+    grade: bool = False,
+    levels: Cleared[pa.Table] | None = None,
+) -> Sheet:
+    """A sealed table of all outcomes (findings), or of a cleared table.
+
+    For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
+    (rates are proportions: ``percent``, ``per_100``, ``points``). ``grade`` adds the evidence
+    grade: annex only.
+
+    Raises
+    ------
+    DisclosureError
+        If the value was changed after it was cleared, or its door's ledger cannot be written.
+    """
+    if isinstance(cleared.value, pa.Table):
+        vouch(cleared)
+        return _of_table(cleared, title, headings, formats or {})
+    findings = as_findings(cleared)
+    table = None if levels is None else levels.value
+    stories = [tell(finding, cleared.door, table) for finding in findings]
+    shown = {**_OUTCOMES, "grade": "Evidence grade (0 to 5)"} if grade else _OUTCOMES
+    rows = [[_outcome_cells(story)[name] for name in shown] for story in stories]
+    place = cleared.door.plan.place
+    return seal_sheet(cleared, title or f"All outcomes: {place} since {stories[0].since}", shown, rows)
+
+
+def _outcome_cells(story: Story) -> dict[str, str]:
+    finding, said = story.finding, story.said
+    due = f", due {finding.due}" if finding.due else ""
+    verdict = VERDICTS[finding.verdict] + due if finding.suppressed is None else "Withheld"
+    if finding.rule == 1:
+        verdict = "Described only"
+    if finding.signal_to_examine:
+        verdict += "; a signal to examine"
+    place = story.place
+    return {
+        "outcome": _outcome_name(finding, story.name),
+        "before": said.get(f"before: {place}", _MISSING),
+        "since": said.get(f"since: {place}", _MISSING),
+        "verdict": verdict,
+        "best_guess": said.get("best guess", "not assessed"),
+        "range": said.get("range at 95%", "not assessed"),
+        "smallest": said["smallest gain"],
+        "noticed": said.get("noticed 4 in 5", "not known"),
+        "status": _status(finding),
+        "grade": "none" if finding.grade is None else str(finding.grade),
+    }
+
+
+def _outcome_name(finding: Finding, name: str) -> str:
+    return name if finding.phase == "all" else f"{name}, {finding.phase} schools"
+
+
+def _status(finding: Finding) -> str:
+    return {"census": "yearly", "daily": "provisional (daily returns)", "register": "registers"}[
+        finding.source
+    ]
+
+
+def _of_table(
+    cleared: Cleared[pa.Table], title: str, headings: Mapping[str, str] | None, formats: Mapping[str, Format]
+) -> Sheet:
+    table = cleared.value
+    shown = dict(headings) if headings else {name: _words(name) for name in table.column_names}
+    decimals = cleared.door.policy.rate_decimals
+    columns = [
+        [_cell(value, formats.get(name), decimals) for value in table.column(name).to_pylist()]
+        for name in shown
+    ]
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    return seal_sheet(cleared, title or "Table", shown, rows)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _cell(value: Any, how: Format | None, decimals: int) -> str:
+    if value is None:
+        return "hidden or missing" if how in ("count", "percent", "per_100", "points") else "none"
+    if how == "percent":
+        return f"{100 * value:.{decimals}f}%"
+    if how == "per_100":
+        return f"{100 * value:.{decimals}f} per 100"
+    if how == "points":
+        way = "" if round(value, decimals + 2) == 0 else (" higher" if value > 0 else " lower")
+        return f"{abs(100 * value):.{decimals}f} points{way}"
+    if how == "count":
+        return f"{value:,.0f}"
+    if isinstance(value, float):
+        return f"{value:.4g}" if value >= 0 else f"minus {-value:.4g}"
+    return str(value)

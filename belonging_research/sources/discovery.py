@@ -1,0 +1,232 @@
+"""Walking folders: which files there are, what layout each has, and what is said about the others."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from belonging_research.errors import SourceError
+from belonging_research.sources import origin as origins
+from belonging_research.sources.batch import Batch
+from belonging_research.sources.layouts import Layout, match, nearest, renamed
+from belonging_research.sources.origin import Origin, read_origin
+from belonging_research.sources.reading import (
+    Cells,
+    Sniffed,
+    file_sha256,
+    is_table,
+    read_cells,
+    refuse_duplicate_columns,
+    sniff,
+)
+from belonging_research.sources.registry import LAYOUTS, USED
+
+_SMALL_LOOKUP = 5  # a lookup of so few columns resembles much: only one of them may be missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file of a used layout. ``name`` has no folder, except where two files have one name."""
+
+    sniffed: Sniffed
+    name: str
+    layout: Layout
+    header_at: int
+    header: tuple[str, ...]
+    sha256: str
+    origin: Origin | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """The files to read, in the order of their layout and name, and what is to be said of the rest."""
+
+    files: tuple[Found, ...]
+    notes: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | None = None) -> Discovery:
+    """Every file below the folders, told apart by its header.
+
+    Raises
+    ------
+    SourceError
+        If a folder is missing or empty, an extract differs from its ``origin.toml``, a file is damaged, or one
+        resembles a used layout and is not of it.
+    """
+    given = [folders] if isinstance(folders, str | Path) else list(folders)
+    roots = [Path(folder) for folder in given]
+    notes: list[str] = []
+    paths = _walk(roots)
+    records = [read_origin(path) for path in paths if path.name == origins.NAME]
+    found: list[Found] = []
+    for path in paths:
+        if path.name == origins.NAME:
+            continue
+        record = _record_of(path, records)
+        if record and record.date and data_as_at and record.date > data_as_at:
+            notes.append(f"{path.name}: in an extract of {record.date}, after the data-as-at date; not read.")
+            continue
+        what = identify(path, record)
+        if isinstance(what, Found):
+            found.append(what)
+        else:
+            notes.append(what)
+    notes += [
+        f"folder {root.name or 'given'}: no origin.toml, so its files are read as they are, unchecked."
+        for root in roots
+        if not any(_below(record.folder, root) for record in records)
+    ]
+    unique, repeated = _unique(found)
+    files = tuple(sorted(_named_apart(unique), key=lambda f: (f.layout.name, f.name)))
+    return Discovery(
+        files=files,
+        notes=tuple(sorted([*notes, *repeated])),
+        folders=tuple(root.name or "given" for root in roots),
+    )
+
+
+def _walk(roots: Sequence[Path]) -> list[Path]:
+    if not roots:
+        raise SourceError("No folder of data was given. Name at least one.")
+    paths: dict[Path, None] = {}
+    for root in roots:
+        if not root.is_dir():
+            raise SourceError(f"{root.name or 'the folder'}: no such folder. Check the path given as data.")
+        below = sorted(p for p in root.rglob("*") if p.is_file())
+        if not below:
+            raise SourceError(f"{root.name}: the folder is empty. Put the published files there, or fetch them.")
+        for path in below:
+            paths.setdefault(path.resolve())
+    return list(paths)
+
+
+def _below(folder: Path, root: Path) -> bool:
+    return folder == root.resolve() or root.resolve() in folder.parents
+
+
+def _record_of(path: Path, records: Sequence[Origin]) -> Origin | None:
+    above = [r for r in records if r.folder == path.parent or r.folder in path.parents]
+    return max(above, key=lambda r: len(r.folder.parts), default=None)
+
+
+def identify(path: Path, record: Origin | None = None) -> Found | str:
+    """A file of a used layout, or the sentence to print about one that is not.
+
+    Raises
+    ------
+    SourceError
+        If the file is damaged, or resembles a used layout by half of its marking columns and is not of it.
+    """
+    sniffed = sniff(path)
+    if sniffed is None:
+        return f"{path.name}: not a table; not read."
+    matched = [
+        (layout, at, header)
+        for at, header in sniffed.headers
+        if (layout := match(header, LAYOUTS)) is not None
+    ]
+    if not matched:
+        return _unknown(path, sniffed)
+    layout, at, header = matched[0]
+    if not layout.used:
+        return f"{path.name}: {layout.title} (layout {layout.name}), known and not used: {layout.why_not}."
+    refuse_duplicate_columns(path, header, layout.repeats)
+    _refuse_renamed_optional(path, layout, header)
+    strangers = [name for name in layout.unexpected(header) if name.strip()]
+    notes = ()
+    if strangers:
+        notes = (f"{path.name}: columns new to layout {layout.name}, not read: {', '.join(strangers)}.",)
+    return Found(
+        sniffed=sniffed,
+        name=path.name,
+        layout=layout,
+        header_at=at,
+        header=header,
+        sha256=file_sha256(path),
+        origin=record,
+        notes=notes,
+    )
+
+
+def _refuse_renamed_optional(path: Path, layout: Layout, header: Sequence[str]) -> None:
+    found = layout.columns(header)
+    absent = [names[0] for names in layout.optional if names[0] not in found]
+    guesses = renamed(layout, header, absent)
+    if guesses:
+        absent_name, stranger = next(iter(guesses.items()))
+        raise SourceError(
+            f"{path.name}: column {stranger!r} is not known to layout {layout.name} ({layout.title}). Did you mean "
+            f"{absent_name!r}? Rename it, or remove it if it is something else."
+        )
+
+
+def _unknown(path: Path, sniffed: Sniffed) -> str:
+    _, (layout, share), header = max(
+        ((nearest(header, USED)[1], nearest(header, USED), header) for _, header in sniffed.headers),
+        key=lambda entry: entry[0],
+        default=(0.0, (USED[0], 0.0), ()),
+    )
+    missing = layout.missing(header)
+    small = len(layout.required) < _SMALL_LOOKUP and layout.family == "lookup"
+    if share >= 0.5 and (not small or len(missing) == 1):
+        raise _almost(path, layout, header, missing)
+    _refuse_other_separator(path, header)
+    if not is_table(path):
+        return f"{path.name}: not a table; not read."
+    return (
+        f"{path.name}: layout not known, not read. Nearest known layout: {layout.title} ({layout.name}), of whose "
+        f"{len(layout.required)} marking columns it has {round(share * len(layout.required))}."
+    )
+
+
+def _almost(path: Path, layout: Layout, header: Sequence[str], missing: Sequence[str]) -> SourceError:
+    guesses = renamed(layout, header, missing)
+    lacks = ", ".join(
+        f"{name!r} (did you mean to call {guesses[name]!r} that?)" if name in guesses else repr(name)
+        for name in missing
+    )
+    strangers = ", ".join(repr(name) for name in layout.unexpected(header)) or "none"
+    return SourceError(
+        f"{path.name}: nearest known layout is {layout.name} ({layout.title}), but the file is not of it. "
+        f"Missing column(s): {lacks}. Unexpected column(s): {strangers}. Rename the column(s) back, "
+        "or move the file out of the folder."
+    )
+
+
+def _refuse_other_separator(path: Path, header: Sequence[str]) -> None:
+    text = ",".join(header)
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        parts = tuple(part.strip('"') for part in text.split(mark))
+        if len(parts) > 3 and nearest(parts, USED)[1] >= 0.5:
+            raise SourceError(f"{path.name}: cells are separated by {word}; expected commas. Save it as csv UTF-8.")
+
+
+def _unique(found: Sequence[Found]) -> tuple[list[Found], list[str]]:
+    """Each content once: the same file in two folders is read from the first."""
+    first: dict[str, Found] = {}
+    notes = []
+    for file in found:
+        if file.sha256 in first:
+            notes.append(f"{file.name}: the same bytes as {first[file.sha256].name}; read once.")
+        first.setdefault(file.sha256, file)
+    return list(first.values()), notes
+
+
+def _named_apart(found: Sequence[Found]) -> list[Found]:
+    times = Counter(file.name for file in found)
+    return [
+        replace(file, name=f"{file.sniffed.path.parent.name}/{file.name}") if times[file.name] > 1 else file
+        for file in found
+    ]
+
+
+def read_batch(file: Found, positions: Mapping[str, int] | None = None) -> tuple[Batch, Cells]:
+    """The cells of a file under the layout's own names, and further columns of a workbook by position."""
+    cells = read_cells(file.sniffed, file.header_at, file.layout.columns(file.header), positions)
+    return Batch(file=file.name, layout=file.layout, table=cells.table), cells

@@ -1,0 +1,308 @@
+"""Rows with a place, a period and a phase to :data:`tables.FIGURES`, each number checked against what it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from belonging_research.errors import SourceError
+from belonging_research.sources import geography
+from belonging_research.sources.batch import (
+    COMBINED,
+    NO_PLACE,
+    NOT_IN_FORCE,
+    SCHOOL_ROW,
+    WEEK_ROW,
+    Batch,
+    Request,
+    because,
+    content_sha256,
+    first_true,
+    keep_published,
+    keep_until,
+    numbers,
+    refuse_duplicates,
+)
+from belonging_research.sources.layouts import Family
+from belonging_research.tables import BOUNDARIES, FIGURES, SYMBOLS, in_force
+
+KEY = ("period", "period_kind", "as_at", "level", "unit", "phase")
+_PLACE = ("unit", "level", "la_code", "gss_code", "name", "region")
+_DERIVED = frozenset({*_PLACE, "period", "period_kind", "as_at", "row", "n", "phase_other"})
+_BOUNDARY_UNITS = frozenset(change.unit for change in BOUNDARIES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """An outcome and the columns that print it.
+
+    ``share`` marks a rate that cannot exceed 100; ``part`` a numerator that cannot exceed its denominator.
+    A count has a numerator alone.
+    """
+
+    outcome: str
+    numerator: str | None = None
+    denominator: str | None = None
+    rate: str | None = None
+    share: bool = True
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a reader hands back: figures, the batch they came from, and the hash of the rows kept."""
+
+    figures: pa.Table
+    batch: Batch
+    rows_used: int
+    sha256: str
+
+
+def place(batch: Batch, request: Request) -> Batch:
+    """Add unit, level, codes, name and region; drop and count what is no national, regional or council row.
+
+    Raises
+    ------
+    SourceError
+        If a council row has no code, or one that is in no lookup of the folder.
+    """
+    batch = batch.without(geography.recode(batch.table["geographic_level"], _level_reason, pa.string()))
+    columns = ("geographic_level", "region_code", "region_name", "old_la_code", "new_la_code", "la_name")
+    written = [_or_blank(batch, name) for name in columns]
+    joined = pc.binary_join_element_wise(*written, "\x1f")
+    places = geography.recode(
+        joined if isinstance(joined, pa.ChunkedArray) else pa.chunked_array([joined]),
+        lambda text: _place(*text.split("\x1f")),
+        pa.list_(pa.string()),
+    )
+    table = batch.table
+    for at, name in enumerate(_PLACE):
+        table = table.append_column(name, pc.list_element(places, at))
+    batch = replace(batch, table=table)
+    reasons = geography.recode(pc.fill_null(batch.table["unit"], ""), _unit_reason, pa.string())
+    _refuse_no_code(batch)
+    batch = drop_not_in_force(batch.without(reasons))
+    refuse_unknown_councils(batch, request)
+    return batch
+
+
+def _or_blank(batch: Batch, name: str) -> pa.ChunkedArray:
+    if batch.has(name):
+        return batch.table[name]
+    return pa.chunked_array([pa.array([""] * batch.table.num_rows, pa.string())])
+
+
+def _level_reason(text: str) -> str | None:
+    level = geography.LEVELS.get(text.strip().casefold())
+    if level == "school":
+        return SCHOOL_ROW
+    return None if level else f"{geography.NOT_USED}level {text.strip() or 'blank'}"
+
+
+def _unit_reason(unit: str) -> str | None:
+    if "/" in unit:
+        return COMBINED
+    return NO_PLACE if unit == NO_PLACE else None
+
+
+def _place(
+    level: str, region_code: str, region: str, old: str, new: str, name: str
+) -> list[str | None]:
+    level = geography.LEVELS[level.strip().casefold()]
+    if level == "national":
+        return [geography.ENGLAND, level, None, None, "England", None]
+    in_region = geography.region_of(region)
+    if level == "region":
+        own, gss = geography.region_name(region), geography.code(region_code)
+        return [geography.region_unit(gss, own), level, None, gss, own or "", in_region]
+    code = geography.code(old)
+    if code is None and name.strip().casefold() in ("not available", "unknown"):
+        return [NO_PLACE, level, None, None, name, in_region]
+    return [code, level, code, geography.code(new), name.strip(), in_region]
+
+
+def _refuse_no_code(batch: Batch) -> None:
+    at = first_true(pc.is_null(batch.table["unit"]))
+    if at is not None:
+        level = batch.table["level"][at].as_py()
+        column = "old_la_code" if level == "council" else "region_code"
+        raise batch.fault(
+            at, column, "no code", f"the code of a {level}", "Fill the code in, or remove the row."
+        )
+
+
+def drop_not_in_force(batch: Batch) -> Batch:
+    """Drop and count rows of a council in a year in which its code did not stand for it."""
+    both = geography.pair(batch.table["unit"], batch.table["period"])
+    stray = geography.recode(both, lambda text: not in_force(*text.split("\x1f")), pa.bool_())
+    council = pc.equal(batch.table["level"], "council")
+    return batch.without(because(pc.and_(stray, council), NOT_IN_FORCE))
+
+
+def refuse_unknown_councils(batch: Batch, request: Request) -> None:
+    """Refuse a council that no lookup of the folder knows (nothing is refused where there is no lookup).
+
+    Raises
+    ------
+    SourceError
+        Naming row and code.
+    """
+    if request.councils is None:
+        return
+    known = pa.array(sorted(request.councils | _BOUNDARY_UNITS), pa.string())
+    council = pc.equal(batch.table["level"], "council")
+    at = first_true(pc.and_(council, pc.invert(pc.is_in(batch.table["unit"], known))))
+    if at is not None:
+        raise batch.fault(
+            at,
+            "old_la_code",
+            f"council {batch.table['unit'][at].as_py()!r} ({batch.table['name'][at].as_py()})",
+            "a code of the lookups in the folder (accepted councils, years in force, LAIT code list)",
+            "Correct the code, or add the council to the lookup.",
+        )
+
+
+def phases(batch: Batch) -> Batch:
+    """Replace the phase as written by the package's; drop and count kinds of school left aside.
+
+    Raises
+    ------
+    SourceError
+        If a phase is not known.
+    """
+    written = batch.table["phase"]
+    if batch.has("phase_other"):  # a stack of years: one name of the column is blank in each row
+        written = pc.if_else(pc.equal(written, ""), batch.table["phase_other"], written)
+    found = geography.recode(written, geography.phase, pa.string())
+    at = first_true(pc.is_null(found))
+    if at is not None:
+        raise batch.fault(
+            at,
+            batch.layout.columns(batch.table.column_names).get("phase", "phase"),
+            repr(written[at].as_py()),
+            "Total, Primary, Secondary or Special (with or without State-funded)",
+            "Correct the cell.",
+        )
+    column = batch.table.column_names.index("phase")
+    batch = replace(batch, table=batch.table.set_column(column, "phase", found))
+    left_aside = pc.starts_with(found, geography.NOT_USED)
+    return batch.without(pc.if_else(left_aside, found, pa.scalar(None, pa.string())))
+
+
+def read_rows(
+    batch: Batch,
+    measures: Sequence[Measure],
+    request: Request,
+    *,
+    family: Family,
+    symbols: Mapping[str, str] = SYMBOLS,
+    adjust: Callable[[Batch], Batch] = lambda batch: batch,
+) -> Reading:
+    """The whole way of a file with one row a place, period and phase.
+
+    Later years go first, uncounted; then rows of no use, counted; ``adjust`` may change kinds of period, add
+    ``as_at`` or drop repeats; duplicates and impossible numbers are refused; the rest becomes figures.
+    """
+    batch = keep_until(batch, request.through)
+    batch = batch.without(because(pc.equal(batch.table["period_kind"], "week"), WEEK_ROW))
+    batch = phases(place(batch, request))
+    batch = adjust(batch)
+    batch = keep_published(batch, request.data_as_at, family)
+    refuse_duplicates(batch, KEY)
+    present = [name for name in KEY if batch.has(name)]
+    batch = replace(batch, table=batch.table.sort_by([(name, "ascending") for name in present]))
+    source = "daily" if family == "daily" else "census"
+    return Reading(
+        figures=to_figures(batch, measures, source=source, symbols=symbols),
+        batch=batch,
+        rows_used=batch.rows,
+        sha256=content_sha256(batch.table, [n for n in batch.table.column_names if n not in _DERIVED]),
+    )
+
+
+def to_figures(
+    batch: Batch, measures: Sequence[Measure], *, source: str, symbols: Mapping[str, str] = SYMBOLS
+) -> pa.Table:
+    """Figures of every measure for every row; the columns of place and period are shared, not copied."""
+    rows = batch.table.num_rows
+    read = {
+        column: numbers(batch, column, symbols)
+        for column in dict.fromkeys(_columns(measures))
+        if batch.has(column)
+    }
+    base = {name: batch.table[name] for name in FIGURES.schema.names if batch.has(name) and name != "rate"}
+    base |= {
+        "as_at": base.get("as_at", pa.nulls(rows, pa.date32())),
+        "source": pa.repeat(pa.scalar(source), rows),
+        "layout": pa.repeat(pa.scalar(batch.layout.name), rows),
+        "source_file": pa.repeat(pa.scalar(batch.file), rows),
+    }
+    tables = []
+    for measure in measures:
+        own = _values(batch, measure, read)
+        own["outcome"] = pa.repeat(pa.scalar(measure.outcome), rows)
+        columns = base | own
+        tables.append(pa.table([columns[name] for name in FIGURES.schema.names], schema=FIGURES.schema))
+    return pa.concat_tables(tables)
+
+
+def _columns(measures: Sequence[Measure]) -> list[str]:
+    return [c for m in measures for c in (m.numerator, m.denominator, m.rate) if c is not None]
+
+
+def _values(
+    batch: Batch, measure: Measure, read: Mapping[str, tuple[pa.Array, pa.Array]]
+) -> dict[str, pa.Array]:
+    rows = batch.table.num_rows
+    nothing = (pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.string()))
+    absent = (nothing[0], pa.repeat(pa.scalar("not_available"), rows))  # a column this year did not have
+
+    def get(column: str | None) -> tuple[pa.Array, pa.Array]:
+        return nothing if column is None else read.get(column, absent)
+
+    (count, count_reason), (of, of_reason), (rate, rate_reason) = map(
+        get, (measure.numerator, measure.denominator, measure.rate)
+    )
+    _refuse_impossible(batch, measure, count, of, rate)
+    number = pc.is_valid(rate)
+    if measure.numerator is not None:
+        counted = pc.is_valid(count)
+        if measure.denominator is not None:
+            counted = pc.and_(counted, pc.is_valid(of))
+        number = pc.or_(number, counted)
+    why = pc.coalesce(rate_reason, count_reason, of_reason)
+    return {
+        "numerator": count,
+        "denominator": of,
+        "rate": pc.divide(rate, 100.0),
+        "reason": pc.if_else(number, pa.scalar(None, pa.string()), why),
+    }
+
+
+def _refuse_impossible(
+    batch: Batch, measure: Measure, count: pa.Array, of: pa.Array, rate: pa.Array
+) -> None:
+    if measure.share and measure.rate is not None:
+        at = first_true(pc.greater(rate, 100.0 + 1e-9))
+        if at is not None:
+            raise batch.fault(
+                at, measure.rate, f"{rate[at].as_py():g}", "a share of at most 100 per cent", "Correct the cell."
+            )
+    if measure.part:
+        at = first_true(pc.greater(count, of))
+        if at is not None:
+            raise batch.fault(
+                at,
+                f"{measure.numerator}",
+                f"{count[at].as_py():.0f}",
+                f"no more than {measure.denominator}, which is {of[at].as_py():.0f}",
+                "Correct one of the two cells.",
+            )
+
+
+def empty_figures() -> pa.Table:
+    """No figures, in the right columns."""
+    return FIGURES.schema.empty_table()

@@ -1,0 +1,204 @@
+"""Pages in a real browser, from disk, without network or script: readable, whole, true to the tables."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_study
+
+from belonging_research.present import lint
+from belonging_research.reports.pages import LARGEST
+from belonging_research.reports.printed import numbers_in, released_texts, unexplained, visible_text
+
+CHROMIUM = Path("/usr/bin/chromium")
+TEMPLATES = small_study.HERE.parent / "belonging_research" / "reports" / "templates"
+PAGES = ("index", "council", "annex", "01_levels", "04_attendance_impact", "09_annual_report")
+STRUCTURE = """() => ({
+  lang: document.documentElement.lang,
+  h1: document.querySelectorAll('h1').length,
+  main: document.querySelectorAll('main').length,
+  scripts: document.querySelectorAll('script').length,
+  levels: [...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1])),
+  uncaptioned: [...document.querySelectorAll('table')].filter(t => !t.caption).length,
+  unscoped: [...document.querySelectorAll('th')].filter(h => !h.scope).length,
+  blank: [...document.querySelectorAll('th')].filter(h => !h.textContent.trim()).length,
+  unfocusable: [...document.querySelectorAll('table')]
+    .filter(t => !t.closest('[tabindex="0"][aria-label]')).length,
+  wordless: [...document.images].filter(i => i.alt.length < 40 || !i.complete || !i.naturalWidth).length,
+  tableless: [...document.querySelectorAll('figure.picture')].filter(f => !f.querySelector('table')).length,
+  twice: [...document.querySelectorAll('[id]')].map(e => e.id).filter((id, i, all) => all.indexOf(id) !== i),
+  dead: [...document.querySelectorAll('a[href^="#"]')].filter(a => !document.querySelector(a.hash)).length,
+  wide: document.documentElement.scrollWidth > window.innerWidth,
+})"""
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The released folder of a complete run."""
+    return small_study.finished(tmp_path_factory.getbasetemp() / "small")[0].folder / "released"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, or a reason why not."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_stands_alone_in_a_browser(name: str, width: int, released: Path, browser: Any) -> None:
+    """Opened from disk, offline: nothing is requested, nothing overflows, and its structure can be heard."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
+    page = context.new_page()
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto((released / f"{name}.html").as_uri())
+    found = page.evaluate(STRUCTURE)
+    context.close()
+    assert [url for url in requests if not url.startswith(("file:", "data:image/"))] == []
+    assert len([url for url in requests if url.startswith("file:")]) == 1
+    assert complaints == []
+    levels = found.pop("levels")
+    assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels)) or name == (
+        "04_attendance_impact"  # its notebook goes from its title to a text of the third level
+    )
+    assert found == {
+        "lang": "en-GB", "h1": 1, "main": 1, "scripts": 0, "uncaptioned": 0, "unscoped": 0, "blank": 0,
+        "unfocusable": 0, "wordless": 0, "tableless": 0, "twice": [], "dead": 0, "wide": False,
+    }  # fmt: skip
+
+
+@pytest.mark.browser
+def test_a_keyboard_reaches_the_content_first(released: Path, browser: Any) -> None:
+    """The first stop is the skip link, it becomes visible, and it leads to the one main part."""
+    page = browser.new_page()
+    page.goto((released / "council.html").as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(scheme: str, released: Path, browser: Any) -> None:
+    """Every text of the council page has a contrast of at least 4.5 to 1, in light and in dark."""
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto((released / "council.html").as_uri())
+    pairs = page.evaluate("""() => [...document.querySelectorAll('main *, header *, footer *')]
+      .filter(e => !e.closest('svg') && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
+      .map(e => { let g = e; while (g && getComputedStyle(g).backgroundColor === 'rgba(0, 0, 0, 0)')
+        g = g.parentElement; return [getComputedStyle(e).color,
+        g ? getComputedStyle(g).backgroundColor : 'rgb(255, 255, 255)']; })""")
+    context.close()
+    assert pairs
+    assert min(_contrast(*pair) for pair in pairs) >= 4.5
+
+
+def _contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours (WCAG 2.2, relative luminance)."""
+
+    def luminance(colour: str) -> float:
+        shares = [int(each) / 255 for each in re.findall(r"\d+", colour)[:3]]
+        linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(first), luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.browser
+def test_it_prints_on_paper(released: Path, browser: Any) -> None:
+    """On A4 the code and the navigation are gone and the content is not."""
+    page = browser.new_page()
+    page.goto((released / "04_attendance_impact.html").as_uri())
+    page.emulate_media(media="print")
+    assert not page.locator("details.code").first.is_visible()
+    assert not page.locator("nav").is_visible()
+    assert page.locator("h1").is_visible()
+    assert page.pdf(format="A4")[:5] == b"%PDF-"
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_printed_number_stands_in_a_table(name: str, released: Path) -> None:
+    """Each number of a page, dates and fixed wording apart, stands as printed in a released file."""
+    page = (released / f"{name}.html").read_text("utf-8")
+    fixed = [path.read_text("utf-8") for path in TEMPLATES.glob("*.jinja")]
+    fixed += ["4 times in 5", "98 times in 100"]
+    missing = unexplained(_without_references(page), [*released_texts(released), *fixed])
+    assert missing == ()
+
+
+def _without_references(page: str) -> str:
+    """A page without its list of publications, whose years are no figures."""
+    return re.sub(r"<h2>Methods and where.*?</ul>", "", page, flags=re.S)
+
+
+def test_a_number_from_nowhere_is_noticed() -> None:
+    """The helper finds an invented number and lets dates, years and hashes be."""
+    page = "<p>Fell by 0.37 points from 1,234 in 2024/25, by 25 July 2025. Run 0123456789ab.</p><pre>99</pre>"
+    assert unexplained(page, ["rows,1234"]) == ("0.37",)
+    assert numbers_in("-0.0025,7.72%") == {"0.0025", "7.72"}
+    assert "hidden words" in visible_text('<img alt="hidden words"><style>p{}</style>')
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_standing_and_size_of_every_page(name: str, released: Path) -> None:
+    """DRAFT and the date of the data are on every page, nothing is loaded, and each is under 1.5 MB."""
+    page = (released / f"{name}.html").read_text("utf-8")
+    assert '<p class="banner draft-banner"><strong>DRAFT</strong>' in page
+    assert "data as at 25 July 2025" in page
+    assert "default-src 'none'" in page
+    assert "SIMULATED" not in page
+    assert len(page.encode()) < LARGEST
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_the_council_page_answers_first_and_speaks_plainly(released: Path) -> None:
+    """The first screen holds the questions in their order; no jargon, no blame, no bare minus sign."""
+    page = (released / "council.html").read_text("utf-8")
+    asked = re.findall(r"<dt><h2>(.*?)</h2></dt>", page)
+    assert asked[:3] == ["What happened", "Was it more than elsewhere?", "When we’ll know more"]
+    assert {"For whom", "Home education", "Next", "Ask"} <= set(asked)
+    assert "Is my child in this?" in page
+    body = re.sub(r"<(header|footer)\b.*?</\1>", "", page, flags=re.S)
+    assert lint(_without_links(body), "council") == ()
+
+
+def _without_links(page: str) -> str:
+    return re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+
+
+@pytest.mark.slow
+def test_made_up_figures_say_so_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SIMULATED stands on every page and in every picture of a simulated study."""
+    chosen = {name: small_study.GOOD[name] for name in ("01_levels",)}
+    run = small_study.runner(monkeypatch, tmp_path, chosen)
+    result = run(plan_path=small_study.simulated_plan(tmp_path))
+    pages = sorted((result.folder / "released").glob("*.html"))
+    pictures = sorted((result.folder / "released" / "figures").glob("*.svg"))
+    assert pages
+    assert pictures
+    for path in pages:
+        assert "<strong>SIMULATED</strong>" in path.read_text("utf-8")
+    for path in pictures:
+        assert "SIMULATED" in path.read_text("utf-8")
+        assert "DRAFT" in path.read_text("utf-8")

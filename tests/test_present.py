@@ -1,0 +1,588 @@
+"""What pages say and show: exact sentences, no minus sign, alt text with numbers, the same bytes twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pyarrow as pa
+import pytest
+from conftest import REPOSITORY
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belonging_research import present
+from belonging_research.checks.result import CheckResult
+from belonging_research.disclosure import Cleared, Door, clear, open_door, released_table, sealed_display
+from belonging_research.errors import DisclosureError
+from belonging_research.estimators.result import Estimate, PathPoint
+from belonging_research.findings import Candidate, Finding, judge_all
+from belonging_research.plan import Plan, read_plan
+from belonging_research.present import words_council
+from belonging_research.present.lint import lint, readable
+from belonging_research.present.numbers import chance, scale, year, years
+from belonging_research.present.story import Story, tell
+
+PLAN = read_plan(REPOSITORY / "notebooks" / "plans" / "dorset_public.toml")
+FATAL = {"inference_fits", "series_complete", "calibrated_size"}
+CAUTION = {"largest_weight", "contaminated_donors", "other_events"}
+YEARS = ("2020/21", "2021/22", "2022/23", "2023/24", "2024/25")
+
+
+def an_estimate(
+    outcome: str = "overall_absence_rate", value: float = 0.0016, half: float = 0.004, **changes: object
+) -> Estimate:
+    """An estimate whose 95% interval is value +- half; the others are wider or narrower in proportion."""
+    unit = PLAN.outcome(outcome).unit
+    widths = {"0.94": 0.96, "0.95": 1.0, "0.97": 1.11, "0.98": 1.19, "0.99": 1.31}
+    actual = (0.0472, 0.0760, 0.0781, 0.0765, 0.0772)
+    levels = zip(YEARS, actual, (0.0470, 0.0757, 0.0779, 0.0768, 0.0756), strict=True)
+    path = tuple(
+        PathPoint(
+            period=p, event_time=i - 4, actual=a, predicted=m,
+            low=m - 0.0041 if i == 4 else None, high=m + 0.0041 if i == 4 else None,
+        )
+        for i, (p, a, m) in enumerate(levels)
+    )  # fmt: skip
+    made = Estimate(
+        outcome=outcome, unit=unit, estimand="effect on the rate since the start", method=PLAN.method,
+        layer="county", phase="all", subgroup=None, source="census", base=PLAN.base, post=("2024/25",),
+        plan_digest=PLAN.digest, panel_digest="0" * 64, value=value, actual=0.0772, predicted=0.0756,
+        std_error=half / 2, p_value=0.3, inference="placebo", n_reference=147, n_treated=1, n_units=148,
+        intervals={key: (value - half * w, value + half * w) for key, w in widths.items()},
+        n_clusters=None, n_pupils=None, detectable=0.0085 if unit == "proportion" else 0.35,
+        detectable_05=0.0045, detectable_realised_05=0.0052, power_at_sesoi=0.16, type_m=2.3,
+        detectable_how="shifted placebos", weights={"855": 0.2}, path=path, registered=True,
+    )  # fmt: skip
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def some_checks(failed: tuple[str, ...] = ()) -> tuple[CheckResult, ...]:
+    """Every check of the plan, those named failed."""
+    return tuple(
+        CheckResult(
+            name=name,
+            status="fail" if name in failed else "pass",
+            severity="fatal" if name in FATAL else "caution" if name in CAUTION else "serious",
+            value=0.1,
+            limit=0.2,
+            power=None,
+            sentence="What was found.",
+        )
+        for name in PLAN.checks
+    )
+
+
+def a_finding(
+    estimate: Estimate | None = None,
+    *,
+    failed: tuple[str, ...] = (),
+    report_year: str = "2024/25",
+    **row: object,
+) -> Finding:
+    """One judged finding; ``row`` replaces fields of the result (verdict, flags)."""
+    made = estimate or an_estimate()
+    candidate = Candidate.of(made, some_checks(failed), is_registered_row=True, uncovered=0.05, imbalance=0.1)
+    finding = judge_all((candidate,), PLAN, report_year=report_year)[0]
+    return dataclasses.replace(finding, **row)  # type: ignore[arg-type]
+
+
+def not_out() -> Finding:
+    """Suspensions of 2024/25: no figures yet."""
+    row = Candidate(
+        outcome="pupils_with_one_or_more_suspensions_rate", estimate=None, checks=(), phase="all",
+        source="census", base=PLAN.base, post=("2024/25",), method=PLAN.method, is_registered_row=True,
+    )  # fmt: skip
+    return judge_all((row,), PLAN, report_year="2024/25")[0]
+
+
+def a_study() -> tuple[Finding, ...]:
+    """A lead finding, one that is not out, and secondary and exploratory ones."""
+    others = (
+        ("persistent_absence_rate", 0.004, 0.02),
+        ("unauthorised_absence_rate", -0.0012, 0.0023),
+        ("suspension_rate", -0.06, 0.2),
+        ("permanent_exclusion_rate", 0.005, 0.06),
+    )
+    return (a_finding(), not_out(), *(a_finding(an_estimate(*each)) for each in others))
+
+
+def some_levels() -> pa.Table:
+    """Levels of four groups over five years."""
+    groups = {
+        "Dorset": (0.0472, 0.0760, 0.0750, 0.0765, 0.0772),
+        "Comparison mix": (0.0470, 0.0757, 0.0779, 0.0768, 0.0756),
+        "Similar councils": (0.0460, 0.0748, 0.0765, 0.0741, 0.0724),
+        "England": (0.0462, 0.0757, 0.0743, 0.0712, 0.0703),
+    }
+    rows = [
+        (g, "overall_absence_rate", y, v) for g, vs in groups.items() for y, v in zip(YEARS, vs, strict=True)
+    ]
+    names = ("group", "outcome", "period", "value")
+    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+
+
+def a_door(plan: Plan = PLAN) -> Door:
+    """A door in memory."""
+    return open_door(plan)
+
+
+def a_story(finding: Finding, levels: pa.Table | None = None) -> Story:
+    """The story of a finding on the public plan."""
+    return tell(finding, a_door(), levels)
+
+
+def council_words(finding: Finding) -> str:
+    """The council page's text for one finding."""
+    return readable(present.describe(clear(finding, a_door()), "council").html)
+
+
+# --- numbers ---------------------------------------------------------------------------------------------
+
+POINTS = scale("overall_absence_rate", "Overall absence", "proportion", 2)
+SHARES = scale("x", "Pupils with one or more suspensions", "log_ratio", 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (POINTS.level(0.0772), "7.72%"),
+        (POINTS.effect(-0.0031), "0.31 points lower"),
+        (POINTS.effect(0.00001), "no different"),
+        (POINTS.limit_effect(-0.0025), "0.25 points lower"),
+        (POINTS.limit(0.01), "1 point"),
+        (POINTS.between(-0.0031, 0.0063), "0.31 points lower to 0.63 points higher"),
+        (POINTS.between(0.001, 0.006), "0.10 to 0.60 points higher"),
+        (POINTS.between(-0.006, -0.001), "0.10 to 0.60 points lower"),
+        (POINTS.between(-0.006, 0.0), "0.60 points lower to no difference"),
+        (POINTS.between(float("-inf"), 0.001), "no limit lower to 0.10 points higher"),
+        (POINTS.in_days(0.0025), "about half a day"),
+        (POINTS.in_days(-0.0053), "about one day"),
+        (POINTS.in_days(0.0001), None),
+        (SHARES.effect(-0.10536051565782628), "10% lower"),
+        (SHARES.effect(0.10536051565782628), "11.1% higher"),
+        (SHARES.in_days(0.1), None),
+        (chance(1 / 6), "about 1 in 6"),
+        (chance(0.62), "about 6 in 10"),
+        (chance(0.001), "less than 1 in 100"),
+        (chance(0.99), "more than 19 in 20"),
+        (year("2024/25"), "2024 to 2025"),
+        (years(("2022/23", "2023/24")), "2022 to 2024 (average of two years)"),
+    ],
+)
+def test_numbers_in_words(said: str | None, expected: str | None) -> None:
+    """Levels, effects, ranges, chances and years as a reader hears them."""
+    assert said == expected
+
+
+@given(low=st.floats(-0.2, 0.2), width=st.floats(0, 0.2))
+def test_no_number_has_a_minus_sign(low: float, width: float) -> None:
+    """Whatever the effect and its range, a screen reader that drops minus signs drops nothing."""
+    for measure in (POINTS, SHARES):
+        text = " ".join((measure.effect(low), measure.between(low, low + width), measure.end(low)))
+        assert not re.search(r"[-\u2212]", text)
+
+
+# --- sentences -------------------------------------------------------------------------------------------
+
+WHERE = "overall absence in Dorset since September 2024"
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (
+            a_finding(),
+            f"We cannot tell yet whether {WHERE} differed from what its comparison mix predicts.",
+        ),
+        (
+            a_finding(failed=("base_year", "other_events")),
+            f"We cannot tell whether {WHERE} differed from what its comparison mix predicts, because the "
+            "answer depends on which earlier years it is measured from (a doubt: other things happened here "
+            "at the same time).",
+        ),
+        (
+            a_finding(an_estimate(value=-0.0002, half=0.001)),
+            f"O{WHERE[1:]} was about as expected: any difference from its comparison mix is smaller than "
+            "0.25 points, the smallest that was set in advance as worth having.",
+        ),
+        (
+            a_finding(an_estimate(value=-0.0060, half=0.002, p_value=0.0068)),
+            f"O{WHERE[1:]} was better than expected: 0.60 points lower than its comparison mix predicts, and "
+            "by enough to matter.",
+        ),
+        (
+            a_finding(an_estimate(value=0.0060, half=0.004, p_value=0.0068), failed=("largest_weight",)),
+            f"O{WHERE[1:]} was worse than expected: 0.60 points higher than its comparison mix predicts; "
+            "whether by enough to matter (0.25 points) is not settled (a doubt: one council makes up much of "
+            "the comparison mix).",
+        ),
+        (
+            not_out(),
+            "Figures on the share of pupils with one or more suspensions in 2024 to 2025 are not out yet. "
+            "The test is due in July 2028.",
+        ),
+        (
+            a_finding(an_estimate("permanent_exclusion_rate", 0.005, 0.06)),
+            "The rate of permanent exclusions in Dorset since September 2024 is described only; the plan "
+            "gives it no verdict.",
+        ),
+    ],
+)
+def test_verdict_sentences(finding: Finding, expected: str) -> None:
+    """One exact sentence for each verdict; failed checks are named in it."""
+    assert words_council.verdict(a_story(finding)) == expected
+
+
+def test_what_happened_is_apart_from_the_verdict() -> None:
+    """Levels and changes, here and in similar places, with the change in days of a pupil's year."""
+    assert words_council.happened(a_story(a_finding(), some_levels())) == [
+        "Overall absence in Dorset rose from 7.58% in 2022 to 2024 (average of two years) to 7.72% in 2024 "
+        "to 2025: 0.14 points higher, about a quarter of a day more a pupil a year.",
+        "In the comparison mix it fell from 7.74% to 7.56%; in similar councils it fell from 7.53% to 7.24%; "
+        "in England it fell from 7.28% to 7.03%.",
+    ]
+
+
+def test_cannot_tell_informs() -> None:
+    """Ruled out, possible, the chance of noticing, the exaggeration, the strict early look."""
+    story = a_story(a_finding())
+    assert words_council.facts(story) == [
+        ("Still possible", "0.32 points lower to 0.64 points higher"),
+        ("Best guess", "0.16 points higher than expected, about a quarter of a day a pupil a year"),
+        ("Worth having", "0.25 points lower or more (set in advance)"),
+    ]
+    assert words_council.informs(story) == [
+        "Anything beyond what is still possible is ruled out. Ranges made this way hold the truth 98 "
+        "times in 100.",
+        "This test had about a 1 in 6 chance of noticing an effect worth having (0.25 points lower).",
+        "An effect of 0.85 points lower would have been noticed 4 times in 5.",
+        "An effect of the size worth having, if noticed here, would on average look 2.3 times as "
+        "large as it is.",
+        "This early look is strict: only an effect beyond the largest miss among 147 comparison councils "
+        "counts as noticed.",
+    ]
+    assert words_council.later(story) == [
+        "Next look: March 2027, with the figures of 2025 to 2026.",
+        "Last look: July 2028, with the figures of 2026 to 2027.",
+    ]
+
+
+def test_exaggeration_only_where_power_is_low() -> None:
+    """Type M is printed where power at the smallest effect is under a half, and not elsewhere."""
+    strong = a_finding(an_estimate(power_at_sesoi=0.8, type_m=1.1))
+    assert "times as large as it is" not in council_words(strong)
+    assert "times as large as it is" in council_words(a_finding())
+
+
+def test_a_range_without_zero_explains_itself() -> None:
+    """Where the range leaves out no difference but the rule asks for more, the page says so."""
+    close = a_finding(an_estimate(value=0.006, half=0.0045, p_value=0.0134))
+    assert close.verdict == "cannot_tell"
+    assert "nothing is claimed" in council_words(close)
+
+
+def test_before_its_look_no_effect_is_shown() -> None:
+    """Figures out before their look are described; no effect, range or comparison is in words or picture."""
+    early = a_finding(an_estimate("pupils_with_one_or_more_suspensions_rate", -0.1, 0.2))
+    assert early.verdict == "not_assessed"
+    cleared = clear(early, a_door())
+    text = present.describe(cleared, "council")
+    picture = present.plot(cleared, "twin")
+    assert "7.72%" in text.html
+    for shown in (text.html, picture.svg, picture.alt, picture.table.html):
+        assert "omparison mix" not in shown
+        assert "9.5%" not in shown
+    with pytest.raises(DisclosureError, match="assessed"):
+        present.plot(cleared, "interval")
+
+
+def test_withheld_says_why_and_nothing_else() -> None:
+    """A withheld finding prints no number of its own."""
+    plan = PLAN.model_copy(update={"policy": "council"})
+    few = dataclasses.replace(an_estimate(n_pupils=8), plan_digest=plan.digest)
+    row = Candidate.of(few, some_checks(), is_registered_row=True, uncovered=0.05, imbalance=0.1)
+    finding = judge_all((row,), plan, report_year="2024/25")[0]
+    text = readable(present.describe(clear(finding, a_door(plan)), "council").html)
+    assert "withheld, so that no child can be recognised" in text
+    assert "0.16" not in text
+
+
+@given(
+    value=st.floats(-0.012, 0.012),
+    half=st.floats(0.0005, 0.012),
+    p_value=st.sampled_from((0.0068, 0.0134, 0.3)),
+    failed=st.lists(st.sampled_from(PLAN.checks), max_size=3, unique=True),
+)
+@settings(max_examples=120, deadline=None)
+def test_every_page_says_only_what_holds(
+    value: float, half: float, p_value: float, failed: list[str]
+) -> None:
+    """For any estimate: clean words, and what is ruled out is what the rules say."""
+    finding = a_finding(an_estimate(value=value, half=half, p_value=p_value), failed=tuple(failed))
+    text = council_words(finding)
+    assert lint(text, "council") == ()
+    assert ("A gain that matters" in text) == ("gain" in finding.ruled_out)
+    assert ("A loss that matters" in text) == ("loss" in finding.ruled_out)
+    assert ("better than expected" in text) == (finding.verdict == "better_than_expected")
+    assert ("worse than expected" in text) == (finding.verdict == "worse_than_expected")
+    assert ("by enough to matter." in text or ", and by enough to matter" in text) == finding.enough_to_matter
+    assert ("A small difference was noticed" in text) == finding.small_difference_noticed
+    if finding.rule == 2:
+        assert "is ruled out" not in text
+    for name in failed:
+        assert words_council.CHECKS[name] in text
+    assert "grade" not in text.lower()
+
+
+def test_every_number_of_a_text_is_in_its_table() -> None:
+    """Each number printed for the council is, as printed, in the table that the ledger keeps beside it."""
+    text = present.describe(clear(a_study(), a_door()), "council", levels=None)
+    printed = " | ".join(text.quoted.column("printed").to_pylist())
+    fixed = {"4", "5", "100", "25", "1"}  # "4 times in 5", "98 times in 100"
+    words = readable(re.sub(r"<svg.*?</svg>", "", text.html, flags=re.S))
+    for look in PLAN.looks:
+        words = words.replace(look.due, "")
+    words = words.replace("September 2024", "")
+    words = re.sub(r"\b20\d\d to 20\d\d\b", "", words)
+    numbers = set(re.findall(r"\d+(?:\.\d+)?", words))
+    assert numbers
+    assert {n for n in numbers - fixed if n not in printed} == set()
+
+
+def test_first_screen_of_the_council_page() -> None:
+    """Two questions apart, when we'll know, what is not out; no grade; nothing lint would stop."""
+    door = a_door()
+    page = present.describe(clear(a_study(), door), "council", levels=clear(some_levels(), door)).html
+    heads = re.findall(r"<dt>(.*?)</dt>", page)
+    assert heads == [
+        "What happened",
+        "Was it more than elsewhere?",
+        "When we’ll know more",
+        "For whom",
+        "Pupils with one or more suspensions",
+    ]
+    assert lint(page, "council") == ()
+    assert "<script" not in page
+    assert 'role="img"' in page
+
+
+def test_annex_names_every_check_and_the_grade() -> None:
+    """The annex prints each check, p, both intervals' levels, the grade with its parts."""
+    page = readable(present.describe(clear(a_study(), a_door()), "annex").html)
+    for name in PLAN.checks:
+        assert name in page
+    for part in ("Interval, 98%", "p, adjusted (Holm, m = 1)", "in the spirit of the EEF's", "Retrospective"):
+        assert part in page
+    assert lint(page, "annex") == ()
+
+
+def test_an_audience_without_wording_is_an_error() -> None:
+    """A misspelt audience is refused, and the message lists those there are."""
+    with pytest.raises(DisclosureError, match="there is council, annex"):
+        present.describe(clear(a_finding(), a_door()), "councl")
+
+
+@pytest.mark.parametrize(
+    ("text", "bad"),
+    [
+        ("The strategy reduced absence.", True),
+        ("Absence was -0.3 points.", True),
+        ("Absence was \u22120.3 points.", True),
+        ("The range is 0.2-0.5.", True),
+        ("In 2024-25 it fell.", True),
+        ("We could only have seen 0.8.", True),
+        ("Two exclusions.", True),
+        ("Two permanent exclusions.", False),
+        ("A placebo test with donors.", True),
+        ("Many sessions.", True),
+        ("There was no effect.", True),
+        ("More children lost to home education.", True),
+        ("Home education rose, which is a worsening concern.", True),
+        ("Home education: 610 to 655 children. A choice equal to school.", False),
+        ("0.3 points lower, 0.2 to 0.5, 2024 to 2025.", False),
+    ],
+)
+def test_lint_finds_what_no_page_may_say(text: str, bad: bool) -> None:
+    """Cause, minus signs, jargon, exclusion for suspension, and home education beside adverse words."""
+    assert bool(lint(f"<p>{text}</p>", "council")) == bad
+
+
+# --- pictures and tables ---------------------------------------------------------------------------------
+
+
+def pictures(door: Door) -> dict[str, present.Picture]:
+    """One picture of every kind."""
+    lead = clear(a_finding(), door)
+    return {
+        "twin": present.plot(lead, "twin"),
+        "interval": present.plot(lead, "interval"),
+        "multiples": present.plot(clear(some_levels(), door, name="levels"), "multiples"),
+        "outcomes": present.plot(clear(a_study(), door), "outcomes"),
+    }
+
+
+def test_every_picture_has_an_alternative_and_a_table() -> None:
+    """Alt text with the picture's numbers and no minus sign; a captioned table with scoped heads."""
+    door = a_door()
+    for kind, picture in pictures(door).items():
+        assert len(re.findall(r"\d+\.\d\d", picture.alt)) >= 2, kind
+        assert lint(picture.alt, "council") == ()
+        assert lint(picture.svg, "council") == ()
+        assert picture.table.table.num_rows >= 3
+        assert "<caption>" in picture.table.html
+        assert not re.search(r"<th\b[^>]*>\s*</th>", picture.table.html)
+        assert all('scope="' in head for head in re.findall(r"<th\b[^>]*>", picture.table.html))
+        numbers = set(re.findall(r"\d+\.\d\d", picture.alt))
+        cells = " ".join(cell for row in picture.table.table.to_pylist() for cell in row.values())
+        assert {n for n in numbers if n not in cells} == set(), kind
+
+
+def test_bundles_carry_their_seal() -> None:
+    """Jupyter gets one form, and metadata with which a page finds the seal, alt text and table."""
+    door = a_door()
+    for picture in pictures(door).values():
+        data, metadata = picture._repr_mimebundle_()
+        assert list(data) == ["image/svg+xml"]
+        mark = metadata["belonging"]
+        entry = sealed_display(data["image/svg+xml"], door.entries)
+        assert entry is not None
+        assert (mark["entry"], mark["kind"], mark["alt"]) == (entry.entry, "picture", picture.alt)
+        assert entry.payload["alt"] == picture.alt
+        under = sealed_display(mark["table"]["html"], door.entries)
+        assert under is not None
+        assert released_table(under).equals(picture.table.table)
+        json.dumps(metadata)
+
+
+def test_pictures_are_the_same_bytes_twice() -> None:
+    """SVG has no date, no random id; PNG neither."""
+    first, second = pictures(a_door()), pictures(a_door())
+    for kind, picture in first.items():
+        assert picture.svg == second[kind].svg
+        assert picture.png(80) == second[kind].png(80)
+
+
+def test_bytes_are_the_same_in_another_process(tmp_path: Path) -> None:
+    """A fresh interpreter with another hash seed draws and writes the same bytes."""
+    code = (
+        "import sys, hashlib; sys.path[:0] = [{!r}, {!r}]\n"
+        "import test_present as t\n"
+        "door = t.a_door(); p = t.pictures(door)\n"
+        "drawn = ''.join(x.svg for x in p.values())\n"
+        "print(hashlib.sha256(drawn.encode()).hexdigest(), door.entries[-1].entry)"
+    ).format(str(REPOSITORY), str(REPOSITORY / "tests"))
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PATH": ""}, capture_output=True,
+            text=True, check=True, cwd=tmp_path,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(runs) == 1
+
+
+def test_draft_and_simulated_are_inside_the_picture() -> None:
+    """The stamp is text of the SVG itself; only a final run of real data has none."""
+    simulated = PLAN.model_copy(update={"simulated": True})
+    finding = a_finding(dataclasses.replace(an_estimate(), plan_digest=PLAN.digest))
+    remade = dataclasses.replace(an_estimate(), plan_digest=simulated.digest)
+    draft = present.plot(clear(finding, open_door(PLAN)), "interval").svg
+    made_up = present.plot(clear(remade, open_door(simulated)), "twin").svg
+    final = present.plot(clear(finding, open_door(PLAN, draft=False)), "interval").svg
+    assert ">DRAFT<" in draft
+    assert ">SIMULATED · DRAFT<" in made_up
+    assert "DRAFT" not in final
+    assert "DRAFT" in present.describe(clear(finding, open_door(PLAN)), "council").html
+
+
+def test_svg_stands_alone() -> None:
+    """Well-formed, with title and description, no outside address, ids that two pictures do not share."""
+    seen: set[str] = set()
+    for picture in pictures(a_door()).values():
+        root = ElementTree.fromstring(picture.svg)
+        assert root.tag.endswith("svg")
+        assert root[0].tag.endswith("title")
+        addresses = set(re.findall(r"https?://[^\s\"']+", picture.svg))
+        assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+        ids = set(re.findall(r'\bid="([^"]+)"', picture.svg))
+        assert ids & seen == set()
+        seen |= ids
+        links = re.findall(r'(?:href="#|url\(#)([^")]+)', picture.svg)
+        assert set(links) <= ids
+        assert len(picture.svg) < 60_000
+
+
+def test_table_of_all_outcomes() -> None:
+    """One row an outcome: levels, verdict, best guess, range, what matters, what could be noticed."""
+    sheet = present.tabulate(clear(a_study(), a_door()))
+    rows = sheet.table.to_pylist()
+    assert rows[0] == {
+        "outcome": "Overall absence",
+        "before": "7.73%",
+        "since": "7.72%",
+        "verdict": "Can’t tell yet",
+        "best_guess": "0.16 points higher",
+        "range": "0.24 points lower to 0.56 points higher",
+        "smallest": "0.25 points lower",
+        "noticed": "0.85 points lower",
+        "status": "yearly",
+    }
+    assert rows[1]["verdict"] == "Not assessed yet, due July 2028"
+    assert rows[1]["best_guess"] == "not assessed"
+    assert lint(sheet.html, "council") == ()
+    assert "grade" not in sheet.html.lower()
+    assert "grade" in present.tabulate(clear(a_study(), a_door()), grade=True).table.column_names
+
+
+def test_provisional_figures_say_so() -> None:
+    """Daily figures are marked provisional in the sentence and in the table."""
+    daily = clear(a_finding(an_estimate(source="daily")), a_door())
+    assert "provisional" in present.describe(daily, "council").html
+    assert present.tabulate(daily).table.column("status").to_pylist() == ["provisional (daily returns)"]
+
+
+def test_any_cleared_table_can_be_shown() -> None:
+    """Headings choose and order columns; formats say shares, counts and points in words."""
+    table = pa.table({
+        "name": ["Dorset"], "rate": [0.0772], "n": pa.array([1234], pa.int64()), "gap": [-0.003], "x": [None],
+    })  # fmt: skip
+    sheet = present.tabulate(
+        clear(table, a_door()),
+        title="Levels",
+        headings={"name": "Council", "gap": "Gap", "rate": "Absence", "n": "Pupils"},
+        formats={"rate": "percent", "n": "count", "gap": "points"},
+    )
+    assert [*sheet.table.to_pylist()[0].values()] == ["Dorset", "0.30 points lower", "7.72%", "1,234"]
+    assert sheet.table.column_names == ["name", "gap", "rate", "n"]
+
+
+@pytest.mark.parametrize(
+    ("item", "kind", "message"),
+    [
+        (a_finding(), "twn", "no picture of kind 'twn'"),
+        (some_levels(), "twin", "needs a Finding or an Estimate"),
+        (pa.table({"a": [1]}), "multiples", "need a table with columns"),
+        (not_out(), "interval", "assessed"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_an_error(item: object, kind: str, message: str) -> None:
+    """A misspelt kind or an unsuitable value is one clear error."""
+    cleared: Cleared[object] = clear(item, a_door())
+    with pytest.raises(DisclosureError, match=message):
+        present.plot(cleared, kind)
+
+
+def test_words_need_no_graphics() -> None:
+    """Sentences and tables import neither matplotlib nor seaborn."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); import belonging_research.present; "
+        "print('matplotlib' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
