@@ -138,9 +138,7 @@ out_option = click.option(
 
 
 @click.group(epilog=f"{EXAMPLES}\n\n{EXIT_CODES}", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show it."
-)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show it.")
 def cli() -> None:
     """Did Dorset's belonging interventions shift attendance, suspensions and permanent exclusions?
 
@@ -212,9 +210,7 @@ def chosen_plan(name: str | None, data: Sequence[Path]) -> tuple[Plan, Path]:
     from belonging_research.plan import read_plan
 
     if data and name is None:
-        raise PlanError(
-            f"{data[0]}: figures without a plan. Name one that says what to compare: --plan dorset_public."
-        )
+        raise PlanError(f"{data[0]}: figures without a plan. Name one that says what to compare: --plan dorset_public.")
     path = find_plan(name or DEFAULT_PLAN)
     plan = read_plan(path)
     if not data and not plan.simulated:
@@ -248,13 +244,12 @@ def simulated_folder(plan: Plan) -> Path:
         raise PlanError(f"plan {plan.study} is for real figures; only a simulated one can be made up.")
     from belonging_research.simulate import simulated_data
 
-    return simulated_data(plan)
+    folder: Path = simulated_data(plan)
+    return folder
 
 
 @cli.command(epilog=EXIT_CODES)
-@click.option(
-    "--plan", "plan_name", default=DEFAULT_PLAN, show_default=True, metavar="PLAN", help="A simulated plan."
-)
+@click.option("--plan", "plan_name", default=DEFAULT_PLAN, show_default=True, metavar="PLAN", help="A simulated plan.")
 def simulate(plan_name: str) -> None:
     """Make up public files with a known effect.
 

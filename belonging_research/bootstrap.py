@@ -65,9 +65,7 @@ class BootstrapError(Exception):
 
 def synced_by(path: PurePath, environ: Mapping[str, str]) -> str | None:
     """The sync service that keeps a folder, by its name or by OneDrive's own variables; None where none."""
-    roots = [
-        environ[key] for key in ("OneDrive", "OneDriveCommercial", "OneDriveConsumer") if environ.get(key)
-    ]
+    roots = [environ[key] for key in ("OneDrive", "OneDriveCommercial", "OneDriveConsumer") if environ.get(key)]
     if any(type(path)(root) in (path, *path.parents) for root in roots):
         return "OneDrive"
     for part in path.parts:
@@ -160,9 +158,7 @@ def diagnose(output: str) -> str:
     for pattern, meaning, remedy in TROUBLES:
         if re.search(pattern, output, re.IGNORECASE):
             return f"{meaning}\n{remedy}"
-    return (
-        "pip gave up; its last lines are above.\nPut `doctor` in place of the verb to look for usual causes."
-    )
+    return "pip gave up; its last lines are above.\nPut `doctor` in place of the verb to look for usual causes."
 
 
 def check_python(version: tuple[int, int], *, has_venv: bool, has_ensurepip: bool) -> None:

@@ -198,9 +198,7 @@ def kernel(spec: str | None, command: Sequence[str], executable: str, *, own: bo
     if spec is None:
         advice = "Run the bootstrap again; it installs ipykernel, which brings the kernel."
         found = "no `python3` kernel"
-        return Symptom(
-            name="notebook kernel", status="fail" if own else "warn", found=found, what_to_do=advice
-        )
+        return Symptom(name="notebook kernel", status="fail" if own else "warn", found=found, what_to_do=advice)
     first = command[0] if command else ""
     # Jupyter replaces a bare `python` by the interpreter it runs on itself.
     bare = re.fullmatch(r"python(3(\.\d+)?)?(\.exe)?", first) is not None
@@ -230,9 +228,7 @@ def encoding(stdout: str, files: str) -> Symptom:
     """Text outside the console's own letters is shown as `?`; files are always UTF-8."""
     found = f"console {stdout}, file names {files}"
     if "utf" not in stdout.lower() or "utf" not in files.lower():
-        advice = (
-            "Some signs show as `?` in this window; pages and files are not touched. PYTHONUTF8=1 mends it."
-        )
+        advice = "Some signs show as `?` in this window; pages and files are not touched. PYTHONUTF8=1 mends it."
         return Symptom(name="encoding", status="warn", found=found, what_to_do=advice)
     return Symptom(name="encoding", status="ok", found=found)
 

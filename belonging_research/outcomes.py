@@ -38,21 +38,42 @@ _ABSENCE = "DfE, Pupil absence in schools in England: methodology"
 _EXCLUSIONS = "DfE, Suspensions and permanent exclusions in England: methodology"
 _DAILY = "DfE, Pupil attendance in schools: data guidance"
 
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure(name="overall_absence_rate", label="Overall absence", numerator="half-days missed", denominator="possible half-days", kind="share", daily=True, source=_ABSENCE),
-        Measure(name="authorised_absence_rate", label="Authorised absence", numerator="half-days missed with leave", denominator="possible half-days", kind="share", daily=True, source=_ABSENCE),
-        Measure(name="unauthorised_absence_rate", label="Unauthorised absence", numerator="half-days missed without leave", denominator="possible half-days", kind="share", daily=True, source=_ABSENCE),
-        Measure(name="persistent_absence_rate", label="Persistent absence", numerator="enrolments missing 10% or more", denominator="enrolments", kind="share", daily=True, source=_ABSENCE),
-        Measure(name="severe_absence_rate", label="Severe absence", numerator="enrolments missing 50% or more", denominator="enrolments", kind="share", daily=False, source=_ABSENCE),
-        Measure(name="illness_absence_rate", label="Absence for illness", numerator="half-days missed ill", denominator="possible half-days", kind="share", daily=True, source=_DAILY),
-        Measure(name="suspended_or_excluded_sessions_rate", label="Half-days missed while suspended or excluded", numerator="half-days with code E", denominator="possible half-days", kind="share", daily=True, source=_DAILY),
-        Measure(name="suspension_rate", label="Suspensions per 100 pupils", numerator="suspensions in the year", denominator="pupils on roll in January", kind="events_per_pupil", daily=False, source=_EXCLUSIONS),
-        Measure(name="pupils_with_one_or_more_suspensions_rate", label="Pupils with one or more suspensions", numerator="pupils suspended at least once", denominator="pupils on roll in January", kind="share", daily=False, source=_EXCLUSIONS),
-        Measure(name="permanent_exclusion_rate", label="Permanent exclusions per 100 pupils", numerator="permanent exclusions in the year", denominator="pupils on roll in January", kind="events_per_pupil", daily=False, source=_EXCLUSIONS),
+
+def _registry() -> dict[str, Measure]:
+    sessions, enrolments, roll = "possible half-days", "enrolments", "pupils on roll in January"
+    rows = (
+        ("overall_absence_rate", "Overall absence", "half-days missed", sessions, "share", True, _ABSENCE),
+        ("authorised_absence_rate", "Authorised absence", "half-days with leave", sessions, "share", True, _ABSENCE),
+        ("unauthorised_absence_rate", "Unauthorised absence", "without leave", sessions, "share", True, _ABSENCE),
+        ("persistent_absence_rate", "Persistent absence", "missing 10% or more", enrolments, "share", True, _ABSENCE),
+        ("severe_absence_rate", "Severe absence", "missing 50% or more", enrolments, "share", False, _ABSENCE),
+        ("illness_absence_rate", "Absence for illness", "half-days missed ill", sessions, "share", True, _DAILY),
+        ("suspended_or_excluded_sessions_rate", "Half-days while suspended", "code E", sessions, "share", True, _DAILY),
+        ("suspension_rate", "Suspensions", "suspensions in the year", roll, "events_per_pupil", False, _EXCLUSIONS),
+        (
+            "pupils_with_one_or_more_suspensions_rate",
+            "Pupils with one or more suspensions",
+            "pupils suspended at least once",
+            roll,
+            "share",
+            False,
+            _EXCLUSIONS,
+        ),
+        (
+            "permanent_exclusion_rate",
+            "Permanent exclusions",
+            "in the year",
+            roll,
+            "events_per_pupil",
+            False,
+            _EXCLUSIONS,
+        ),
     )
-}  # fmt: skip
+    fields = ("name", "label", "numerator", "denominator", "kind", "daily", "source")
+    return {str(row[0]): Measure(**dict(zip(fields, row, strict=True))) for row in rows}  # type: ignore[arg-type]
+
+
+MEASURES: dict[str, Measure] = _registry()
 
 # An interval between two snapshots is taken as revised or back-filled, not as a fortnight, where its possible
 # half-days are under half or over twice the share of the year that they are in the middle council, or where its rate is
@@ -121,7 +142,7 @@ def _with_history(census: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pool(daily: pd.DataFrame) -> pd.DataFrame:
-    """Council rows with phases pooled to "all"; other levels and phases unchanged. Shares without counts pool by enrolments."""
+    """Councils' phases pooled to "all", other rows unchanged; shares without counts pool by enrolments."""
     keys = ["layout", "source_file", "unit", "period", "as_at"]
     daily = daily.assign(as_at=pd.to_datetime(daily["as_at"]))
     enrolled = daily[daily["outcome"] == "enrolments"].set_index([*keys, "phase"])["numerator"]
@@ -139,7 +160,7 @@ def _pool(daily: pd.DataFrame) -> pd.DataFrame:
         level=("level", "first"), name=("name", "first"), region=("region", "first"),
         numerator=("numerator", "sum"),
         denominator=("denominator", "sum"), known=("numerator", "count"), based=("denominator", "count"),
-        main=("is_main", "sum"), row=("row", "min"),
+        main=("is_main", "sum"), row=("row", "min"), why=("reason", "first"),
     ).reset_index()  # fmt: skip
     pooled["numerator"] = pooled["numerator"].where(pooled["known"] > 0)
     pooled["denominator"] = pooled["denominator"].where(pooled["based"] > 0)
@@ -147,19 +168,21 @@ def _pool(daily: pd.DataFrame) -> pd.DataFrame:
     hidden = (pooled["main"] < 2) | (pooled["known"] < pooled["main"])
     pooled.loc[hidden, ["numerator", "denominator"]] = np.nan
     pooled = pooled.assign(phase="all", source="daily", derivation="pooled", rate=np.nan)
-    pooled["reason"] = np.where(pooled["numerator"].isna(), "confidential", None)
+    # Where the sum could not be made its parts say why (a code that did not exist yet is not a hidden number).
+    pooled["reason"] = pooled["why"].fillna("confidential").where(pooled["numerator"].isna())
     whole = set(map(tuple, pooled[["unit", "period"]].drop_duplicates().to_numpy()))
     printed = (daily["level"] == "council") & (daily["phase"] == "all")
-    printed &= [key in whole for key in zip(daily["unit"], daily["period"], strict=True)]
+    printed &= pd.MultiIndex.from_frame(daily[["unit", "period"]]).isin(whole)
     return pd.concat([daily[~printed].assign(derivation="published"), pooled], ignore_index=True)
 
 
-def _value(rows: pd.DataFrame) -> pd.Series:
+def _value(rows: pd.DataFrame) -> pd.Series[float]:
     """As printed where printed, else the ratio of the counts, else the count itself."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = rows["numerator"] / rows["denominator"].where(rows["denominator"] > 0)
     count = rows["denominator"].isna()
-    return rows["rate"].fillna(ratio).where(~count | rows["rate"].notna(), rows["numerator"])
+    value: pd.Series[float] = rows["rate"].fillna(ratio).where(~count | rows["rate"].notna(), rows["numerator"])
+    return value
 
 
 def _whole_year(pooled: pd.DataFrame) -> pd.DataFrame:
@@ -177,20 +200,20 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
     dated = dated[dated["outcome"].isin(daily)]
     names = dated.groupby("unit")[["name", "region"]].last()
     parts = []
-    for (layout, period, phase, outcome), rows in dated.groupby(["layout", "period", "phase", "outcome"]):
+    for group, rows in dated.groupby(["layout", "period", "phase", "outcome"]):
         missed = rows.pivot_table(index="unit", columns="as_at", values="numerator", aggfunc="last")
         possible = rows.pivot_table(index="unit", columns="as_at", values="denominator", aggfunc="last")
         rate, filled = fortnight_rates(missed, possible)
-        long = rate.stack().rename("value").reset_index()
-        long["filled"] = filled.stack().to_numpy()
-        parts.append(long.assign(layout=layout, period=period, phase=phase, outcome=outcome))
+        long = rate.reset_index().melt(id_vars="unit", value_name="value")
+        long["filled"] = filled.reset_index().melt(id_vars="unit")["value"].to_numpy()
+        fixed = dict(zip(("layout", "period", "phase", "outcome"), map(str, group), strict=True))
+        parts.append(long.assign(**fixed))
     if not parts:
         return dated.iloc[:0]
-    long = pd.concat(parts, ignore_index=True).rename(columns={"as_at": "interval_end"})
-    long = long.join(names, on="unit")
+    long = pd.concat(parts, ignore_index=True).rename(columns={"as_at": "interval_end"}).join(names, on="unit")
     return long.assign(
         level="council", source="daily", numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots",
-        row=0, derivation=np.where(long["filled"], "filled", "difference"), interval_end=long["interval_end"].dt.date,
+        row=0, derivation=np.where(long["filled"], "filled", "difference"), interval_end=pd.to_datetime(long["interval_end"]).dt.date,
     )  # fmt: skip
 
 

@@ -53,12 +53,8 @@ class SecrecyPolicy(_Strict):
 
 
 POLICIES: dict[str, SecrecyPolicy] = {
-    "as_published": SecrecyPolicy(
-        name="as_published", pupils=0, schools=0, round_counts_to=1, rate_decimals=2
-    ),
-    "council": SecrecyPolicy(
-        name="council", pupils=10, schools=3, round_counts_to=5, rate_decimals=1
-    ),
+    "as_published": SecrecyPolicy(name="as_published", pupils=0, schools=0, round_counts_to=1, rate_decimals=2),
+    "council": SecrecyPolicy(name="council", pupils=10, schools=3, round_counts_to=5, rate_decimals=1),
     "dfe": SecrecyPolicy(name="dfe", pupils=3, schools=0, round_counts_to=5, rate_decimals=1),
 }
 
@@ -119,8 +115,9 @@ class Look(_Strict):
 class EstimatorSettings(_Strict):
     """The penalty rule of the registered estimator, in squared percentage points (Ben-Michael et al. 2021).
 
-    Predictors are the fortnights of the last pre-year and the annual rates of the last ``history_years`` with
-    figures, which carry ``history_weight`` times the fortnights' total weight. ``penalty_path`` is the range over which the annex shows the answer.
+    Predictors are the fortnights of the last pre-year and the annual rates of the ``history_years`` before the
+    start that have figures, which carry ``history_weight`` times the fortnights' total weight. ``penalty_path``
+    is the range over which the annex shows the answer.
     """
 
     simplex_penalty: float = Field(ge=0)
@@ -243,9 +240,7 @@ class Plan(_Strict):
         for outcome in self.outcomes:
             if outcome.name == name:
                 return outcome
-        raise PlanError(
-            f"plan {self.study}: no outcome {name!r}; it lists {', '.join(o.name for o in self.outcomes)}."
-        )
+        raise PlanError(f"plan {self.study}: no outcome {name!r}; it lists {', '.join(o.name for o in self.outcomes)}.")
 
     def look(self, report_year: str) -> Look | None:
         """The look of a report year, or None where nothing is tested that year."""
@@ -263,9 +258,7 @@ class Plan(_Strict):
             return None
         if role == "secondary":
             return self.looks[-1] if report_year <= self.looks[-1].report_year else None
-        return next(
-            (k for k in self.looks if k.report_year >= report_year and outcome in k.outcomes), None
-        )
+        return next((k for k in self.looks if k.report_year >= report_year and outcome in k.outcomes), None)
 
     def retrospective(self, report_year: str) -> bool:
         """Whether figures of this report year were public before the plan was written."""

@@ -9,9 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("BELONGING_REAL_DATA", REPOSITORY.parent / "shared" / "data" / "real"))
-REFERENCE = Path(
-    os.environ.get("BELONGING_REFERENCE_DATA", REPOSITORY.parent / "shared" / "data" / "reference")
-)
+REFERENCE = Path(os.environ.get("BELONGING_REFERENCE_DATA", REPOSITORY.parent / "shared" / "data" / "reference"))
 
 
 @pytest.fixture(scope="session")

@@ -104,9 +104,7 @@ def extract(report_year: str = "2024/25", *, file_sha256: str = "f" * 64, reach:
         "source": "census", "phase": "all", "outcome": "overall_absence_rate", "rate": .077,
         "layout": "absence", "source_file": "absence.csv", "row": 2,
     }  # fmt: skip
-    periods = [
-        year for year in ("2022/23", "2023/24", "2024/25", "2025/26") if year <= min(report_year, reach)
-    ]
+    periods = [year for year in ("2022/23", "2023/24", "2024/25", "2025/26") if year <= min(report_year, reach)]
     rows = [{**dict.fromkeys(FIGURES.schema.names), **base, "period": year} for year in periods]
     file = SourceFile(
         file="absence.csv", layout="absence", title="Pupil absence", publication="Pupil absence in schools",
@@ -220,6 +218,4 @@ def simulated_plan(folder: Path) -> Path:
 
 def files_of(folder: Path) -> dict[str, bytes]:
     """Every file of a folder by name, with its bytes."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

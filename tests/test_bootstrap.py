@@ -34,9 +34,7 @@ def test_parses_on_an_old_python() -> None:
 
 def test_runs_as_a_script_in_a_bare_interpreter() -> None:
     """Without site-packages, with the package's own folder first on the path, its help comes."""
-    done = subprocess.run(
-        [sys.executable, "-S", str(SCRIPT), "--help"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-S", str(SCRIPT), "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "bootstrap.py VERB" in done.stdout
 
@@ -130,9 +128,7 @@ def test_truststore_is_asked_for_only_where_pip_carries_it(version: str, flags: 
 
 def test_a_python_that_is_too_old_is_told_so() -> None:
     """The refusal names what was found, what is needed and how to start another."""
-    with pytest.raises(
-        BootstrapError, match=r"This is Python 3\.9; the project needs 3\.11.*\n.*py -3\.13"
-    ) as caught:
+    with pytest.raises(BootstrapError, match=r"This is Python 3\.9; the project needs 3\.11.*\n.*py -3\.13") as caught:
         bootstrap.check_python((3, 9), has_venv=True, has_ensurepip=True)
     assert caught.value.exit_code == 76
 
@@ -144,9 +140,7 @@ def test_debian_without_venv_is_told_the_package(venv: bool, ensurepip: bool) ->
         bootstrap.check_python((3, 12), has_venv=venv, has_ensurepip=ensurepip)
 
 
-def test_a_full_disk_is_found_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 1 GB free the installation does not begin."""
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=10**9))
     with pytest.raises(BootstrapError, match=r"1\.0 GB free"):
@@ -273,9 +267,7 @@ def test_exit_codes_are_passed_on() -> None:
         assert bootstrap.passed_on([sys.executable, "-c", code], None) == 128 + 15
 
 
-def test_errors_end_with_words_and_a_code(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_end_with_words_and_a_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A refusal is a message on stderr and its exit code, without a traceback."""
 
     def refuse(arguments: list[str]) -> int:

@@ -83,9 +83,7 @@ def test_help_starts_without_heavy_libraries() -> None:
         " ('', 'run', 'simulate', 'validate', 'plan', 'plan check', 'doctor')]\n"
         f"print(codes, sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == f"{[0] * 7} []"
 
 
@@ -284,9 +282,7 @@ def test_validate_accounts_for_every_row(monkeypatch: pytest.MonkeyPatch, capsys
         1000,
         {"not in force": 200},
     )
-    extract = SimpleNamespace(
-        report_year="2026/27", data_as_at=None, files=(file,), notes=("b.csv: not known",)
-    )
+    extract = SimpleNamespace(report_year="2026/27", data_as_at=None, files=(file,), notes=("b.csv: not known",))
     extract.figures, extract.digest = SimpleNamespace(num_rows=3000), "0123456789abcdef"
     asked: dict[str, Any] = {}
 

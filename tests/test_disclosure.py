@@ -74,14 +74,10 @@ def an_estimate(plan: Plan = PLAN, **changes: object) -> Estimate:
 def a_finding(plan: Plan = PLAN, **changes: object) -> Finding:
     """The finding of `an_estimate`, every check of the plan passed."""
     checks = tuple(
-        CheckResult(
-            name=n, status="pass", severity="serious", value=0.1, limit=0.2, power=None, sentence="Yes."
-        )
+        CheckResult(name=n, status="pass", severity="serious", value=0.1, limit=0.2, power=None, sentence="Yes.")
         for n in plan.checks
     )
-    row = Candidate.of(
-        an_estimate(plan, **changes), checks, is_registered_row=True, uncovered=0.05, imbalance=0.1
-    )
+    row = Candidate.of(an_estimate(plan, **changes), checks, is_registered_row=True, uncovered=0.05, imbalance=0.1)
     return judge_all((row,), plan, report_year="2024/25")[0]
 
 
@@ -173,9 +169,7 @@ def test_one_hidden_part_hides_the_next_smallest() -> None:
 def test_a_rest_that_is_small_is_hidden_too() -> None:
     """98 of 100 says that two were not: the numerator and the rate go, the denominator may stay."""
     table = groups([100, 300], [98, 30], [4, 4], total=False)
-    rows = clear(
-        table, open_door(COUNCIL), counts=dataclasses.replace(BY_GROUP, total=None)
-    ).value.to_pylist()
+    rows = clear(table, open_door(COUNCIL), counts=dataclasses.replace(BY_GROUP, total=None)).value.to_pylist()
     assert (rows[0]["n_absent"], rows[0]["rate"], rows[0]["n_pupils"]) == (None, None, 100)
 
 
@@ -228,10 +222,7 @@ def test_no_hidden_cell_is_recoverable(cells: list[tuple[int, int]]) -> None:
                 assert set(range(most + 1)) <= possible(released, true, column, row)
             assert shown is None or (shown >= 10 and shown % 5 == 0)
     for row in range(released.num_rows):
-        if (
-            released.column("n_absent")[row].as_py() is None
-            or released.column("n_pupils")[row].as_py() is None
-        ):
+        if released.column("n_absent")[row].as_py() is None or released.column("n_pupils")[row].as_py() is None:
             assert released.column("rate")[row].as_py() is None
 
 
@@ -414,9 +405,7 @@ def raw_entry(columns: dict[str, list[object]], policy: str = "council", **measu
         "rows": [[*row.values()] for row in table.to_pylist()],
         "measures": declared,
     }
-    return LedgerEntry(
-        entry="e1", kind="table", name="t", policy=policy, digest="", n_suppressed=0, payload=content
-    )
+    return LedgerEntry(entry="e1", kind="table", name="t", policy=policy, digest="", n_suppressed=0, payload=content)
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,7 @@ ORDER = 1e-9  # the order of units may move nothing but rounding
 OPTIMAL = 1e-8  # optimality conditions, relative to the donors' mean squared spread
 
 
-def factor_panel(
-    seed: int, *, n: int = 40, periods: int = 30, noise: float = 0.3
-) -> tuple[np.ndarray, np.ndarray]:
+def factor_panel(seed: int, *, n: int = 40, periods: int = 30, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
     """Units that share three moving factors with loadings of their own, and a mask with unit 0 treated."""
     rng = np.random.default_rng(seed)
     loadings = rng.normal(size=(n, 3))
@@ -102,9 +100,7 @@ class TestSimplexWeights:
         penalty=st.sampled_from([0.0, 1e-6, 0.01, 1.0, 100.0, 1e6]),
         scale=st.sampled_from([1e-4, 1.0, 1e4]),
     )
-    def test_optimal_whatever_the_shape(
-        self, seed: int, n: int, periods: int, penalty: float, scale: float
-    ) -> None:
+    def test_optimal_whatever_the_shape(self, seed: int, n: int, periods: int, penalty: float, scale: float) -> None:
         """Weights are a mix of other donors and meet the optimality conditions, at any shape and scale."""
         predictors, donors = factor_panel(seed, n=n, periods=periods)
         found = weights.leave_one_out_simplex_weights(scale * predictors, donors, penalty=scale**2 * penalty)
@@ -127,10 +123,7 @@ class TestSimplexWeights:
         """Two runs agree to the last bit."""
         predictors, donors = factor_panel(3)
         first = weights.leave_one_out_simplex_weights(predictors, donors, penalty=10.0)
-        assert (
-            first.tobytes()
-            == weights.leave_one_out_simplex_weights(predictors, donors, penalty=10.0).tobytes()
-        )
+        assert first.tobytes() == weights.leave_one_out_simplex_weights(predictors, donors, penalty=10.0).tobytes()
 
     def test_a_common_shift_in_a_period_changes_nothing(self) -> None:
         """Something that moves every unit alike in one period leaves the mix alone."""
@@ -162,9 +155,7 @@ class TestSimplexWeights:
         spread, scale = weights._standardise(predictors, donors)
         gram = spread @ spread.T + 1.0
         allowed = donors[None, :] & ~np.eye(30, dtype=bool)
-        problems = simplex.SimplexProblems(
-            gram=gram, linear=gram, allowed=allowed, penalty=np.full(30, 0.5 / scale)
-        )
+        problems = simplex.SimplexProblems(gram=gram, linear=gram, allowed=allowed, penalty=np.full(30, 0.5 / scale))
         pivoted = simplex.solve_simplex(problems)
         for unit in range(30):
             one = simplex._active_set(problems.rows(np.array([unit])))
@@ -334,8 +325,7 @@ def reference_fit(errors: np.ndarray, sizes: np.ndarray) -> float:
     typical = float(np.mean(1 / sizes))
     starts = ([0.5, 0.5], [0.99, 0.01], [0.01, 0.99])
     return min(
-        minimize(loss, [np.log(a * spread), np.log(b * spread / typical)], method="Nelder-Mead").fun
-        for a, b in starts
+        minimize(loss, [np.log(a * spread), np.log(b * spread / typical)], method="Nelder-Mead").fun for a, b in starts
     )
 
 

@@ -371,9 +371,7 @@ def test_which_checks_forbid_a_verdict(severity: Severity, status: Status) -> No
         (1, None, True),
     ],
 )
-def test_a_weak_design_or_lost_pupils_forbid_a_verdict(
-    design: int, attrition: int | None, expected: bool
-) -> None:
+def test_a_weak_design_or_lost_pupils_forbid_a_verdict(design: int, attrition: int | None, expected: bool) -> None:
     """Design score at most 1 or attrition score 0 forbids; an unknown attrition is not taken for 0."""
     assert blocked((), design, attrition) is expected
 
@@ -424,9 +422,7 @@ def test_ruled_out_reads_the_narrower_interval() -> None:
         ({"p_adjusted": 0.05}, 2, False),
     ],
 )
-def test_a_small_difference_is_noticed_only_in_row_3(
-    changes: dict[str, Any], rule: int, expected: bool
-) -> None:
+def test_a_small_difference_is_noticed_only_in_row_3(changes: dict[str, Any], rule: int, expected: bool) -> None:
     """Row 3 needs no gate, but its "noticed" does; p at a counts."""
     assert small_difference_noticed(case(**changes), rule) is expected
 
@@ -601,9 +597,7 @@ def test_holm_by_hand() -> None:
 
 
 @given(
-    p_values=st.lists(
-        st.sampled_from([0.0, 0.001, 0.01, 0.012, 0.03, 0.2, 0.6, 1.0]), min_size=1, max_size=7
-    ),
+    p_values=st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.012, 0.03, 0.2, 0.6, 1.0]), min_size=1, max_size=7),
     absent=st.integers(0, 3),
 )
 @settings(max_examples=40, deadline=None)  # the library takes 45 ms a call
@@ -736,6 +730,12 @@ def test_a_row_cannot_claim_to_be_registered(change: dict[str, Any]) -> None:
     assert next(iter(change)) in str(error.value)
 
 
+def test_a_finding_has_its_estimates_layer() -> None:
+    """A row of another layer keeps that layer's name, and its own id."""
+    found = findings(row(registered=False, layer="school"))["absence"]
+    assert found.layer == "school" and found.id.startswith("school/absence/census/")
+
+
 def test_two_registered_rows_are_refused() -> None:
     """One verdict per outcome and report year; and no row twice."""
     with pytest.raises(FindingError, match="registered row of absence"):
@@ -758,9 +758,7 @@ GATES = [
 
 @pytest.mark.parametrize(("primary_b", "primary_p", "b", "gate", "verdict"), GATES)
 @pytest.mark.parametrize("outcome", ["persistent", "belonging"])
-def test_the_gate(
-    outcome: str, primary_b: float, primary_p: float, b: float, gate: bool, verdict: str
-) -> None:
+def test_the_gate(outcome: str, primary_b: float, primary_p: float, b: float, gate: bool, verdict: str) -> None:
     """Open only where the domain's primary got a verdict of the same sign, whichever direction is better."""
     found = findings(row(b=primary_b, p=primary_p, half=2), row(outcome, b=b, p=0.001, half=2))[outcome]
     assert (found.gate, found.verdict, found.role) == (gate, verdict, "secondary")
@@ -997,6 +995,9 @@ def test_checks_are_asked_of_tested_rows() -> None:
 def test_the_bands_of_the_grade(bands: Any, floor: int, values: dict[float, int]) -> None:
     """Each limit of the published table, inclusive, and the first value beyond it; unknown stays unknown."""
     assert {value: banded(value, bands, floor) for value in values} == values
+    for limit, score in bands:
+        assert banded(limit * (1 + 1e-6), bands, floor) < score  # type: ignore[operator]
+        assert banded(limit + 1e-12, bands, floor) == score
     assert banded(None, bands, floor) is None
     assert banded(1 - 0.7, ATTRITION, ATTRITION_FLOOR) == 3
 

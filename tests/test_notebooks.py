@@ -116,9 +116,7 @@ def _job(tmp_path: Path, name: str, content: Any, *, quote_errors: bool) -> Job:
     )
 
 
-def test_a_failing_cell_is_named_and_its_data_are_not_quoted(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failing_cell_is_named_and_its_data_are_not_quoted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Notebook, cell, line and error are said; a text that may hold a pupil's value is not."""
     raising = notebook("# R", BARE, "fine = 1\n\nraise ValueError('pupil A123456789012')")
     done: list[str] = []

@@ -33,9 +33,7 @@ TEST_LINE = "python3 belonging_research/bootstrap.py test"
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     """The project table of pyproject.toml."""
-    content: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))[
-        "project"
-    ]
+    content: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return content
 
 
@@ -82,9 +80,7 @@ def test_everything_imported_is_asked_for(project: dict[str, Any]) -> None:
     for path in (REPOSITORY / "belonging_research").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += (
-                [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            )
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             used |= {name.split(".")[0] for name in names}
     assert {canonicalize_name(name) for name in used - known} <= own
 
@@ -92,9 +88,7 @@ def test_everything_imported_is_asked_for(project: dict[str, Any]) -> None:
 def test_tests_run_on_the_pinned_versions(project: dict[str, Any]) -> None:
     """What is installed here of the direct requirements is what constraints.txt says."""
     pins = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in PINS}
-    other = {
-        w.name: version(w.name) for w in direct(project) if version(w.name) != pins[canonicalize_name(w.name)]
-    }
+    other = {w.name: version(w.name) for w in direct(project) if version(w.name) != pins[canonicalize_name(w.name)]}
     assert not other
 
 
@@ -170,9 +164,7 @@ def test_the_version_is_in_the_changelog(project: dict[str, Any]) -> None:
     assert f"## {project['version']}" in (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "path", ["data/published/x.csv", "outputs/s/results.json", ".venv/x", "data/restricted/x"]
-)
+@pytest.mark.parametrize("path", ["data/published/x.csv", "outputs/s/results.json", ".venv/x", "data/restricted/x"])
 def test_data_and_results_stay_out_of_version_control(path: str) -> None:
     """Whatever lies in data/ and outputs/ is ignored, but for the two pages that explain them."""
     if subprocess.run(["git", "rev-parse"], cwd=REPOSITORY, capture_output=True, check=False).returncode:

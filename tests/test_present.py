@@ -120,9 +120,7 @@ def some_levels() -> pa.Table:
         "Similar councils": (0.0460, 0.0748, 0.0765, 0.0741, 0.0724),
         "England": (0.0462, 0.0757, 0.0743, 0.0712, 0.0703),
     }
-    rows = [
-        (g, "overall_absence_rate", y, v) for g, vs in groups.items() for y, v in zip(YEARS, vs, strict=True)
-    ]
+    rows = [(g, "overall_absence_rate", y, v) for g, vs in groups.items() for y, v in zip(YEARS, vs, strict=True)]
     names = ("group", "outcome", "period", "value")
     return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
 
@@ -258,12 +256,10 @@ def test_cannot_tell_informs() -> None:
         ("Worth having", "0.25 points lower or more (set in advance)"),
     ]
     assert words_council.informs(story) == [
-        "Anything beyond what is still possible is ruled out. Ranges made this way hold the truth 98 "
-        "times in 100.",
+        "Anything beyond what is still possible is ruled out. Ranges made this way hold the truth 98 times in 100.",
         "This test had about a 1 in 6 chance of noticing an effect worth having (0.25 points lower).",
         "An effect of 0.85 points lower would have been noticed 4 times in 5.",
-        "An effect of the size worth having, if noticed here, would on average look 2.3 times as "
-        "large as it is.",
+        "An effect of the size worth having, if noticed here, would on average look 2.3 times as large as it is.",
         "This early look is strict: only an effect beyond the largest miss among 147 comparison councils "
         "counts as noticed.",
     ]
@@ -320,9 +316,7 @@ def test_withheld_says_why_and_nothing_else() -> None:
     failed=st.lists(st.sampled_from(PLAN.checks), max_size=3, unique=True),
 )
 @settings(max_examples=120, deadline=None)
-def test_every_page_says_only_what_holds(
-    value: float, half: float, p_value: float, failed: list[str]
-) -> None:
+def test_every_page_says_only_what_holds(value: float, half: float, p_value: float, failed: list[str]) -> None:
     """For any estimate: clean words, and what is ruled out is what the rules say."""
     finding = a_finding(an_estimate(value=value, half=half, p_value=p_value), failed=tuple(failed))
     text = council_words(finding)

@@ -102,9 +102,7 @@ def test_what_was_not_cleared_stays_inside(whole: tuple[RunResult, Path]) -> Non
         assert b"stray line: pupil 12345\n" not in data, name
         assert str(out).encode() not in data, name
         assert str(small_study.HERE).encode() not in data, name
-    assert "1 output left out: not cleared." in (result.folder / "released" / "01_levels.html").read_text(
-        "utf-8"
-    )
+    assert "1 output left out: not cleared." in (result.folder / "released" / "01_levels.html").read_text("utf-8")
     record = json.loads((result.folder / "manifest.json").read_text("utf-8"))
     assert record["outputs_left_out"] == 1
     assert "01_levels: 1 output left out: not cleared." in result.lines
@@ -121,9 +119,7 @@ def test_the_record_says_what_decided_the_numbers(whole: tuple[RunResult, Path])
     assert record["notebooks"][0]["parameters"]["report_year"] == "2024/25"
     written = {each["file"]: each["sha256"] for each in record["files"]}
     found = files_of(result.folder)
-    assert written == {
-        name: writing.sha256_of(data) for name, data in found.items() if name != "manifest.json"
-    }
+    assert written == {name: writing.sha256_of(data) for name, data in found.items() if name != "manifest.json"}
     assert {each["tier"] for each in record["files"]} == {"released", "restricted"}
     released = b"".join(data for name, data in found.items() if name.startswith("released/"))
     assert b"f" * 64 not in released
@@ -167,9 +163,7 @@ def _never(*args: Any) -> None:
     raise AssertionError("a kernel was started")
 
 
-def test_a_killed_run_leaves_only_what_the_next_one_resumes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_killed_run_leaves_only_what_the_next_one_resumes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Stopped after one notebook: no run folder; run again: that notebook is kept, the rest is done."""
     two = {"01_quick": notebook("# One", BARE), "02_quick": notebook("# Two", BARE)}
     run = small_study.runner(monkeypatch, tmp_path, two)
@@ -194,9 +188,7 @@ def test_a_killed_run_leaves_only_what_the_next_one_resumes(
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_failing_notebook_leaves_nothing(
-    there: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_failing_notebook_leaves_nothing(there: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No half run, no list of runs, no folder that was not there before."""
     run = small_study.runner(monkeypatch, tmp_path, FAST)
 
@@ -222,9 +214,7 @@ def test_the_audit_stops_a_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_folder_that_cannot_be_written_stops_first(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_output_folder_that_cannot_be_written_stops_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file in the way is named before anything is read."""
     run = small_study.runner(monkeypatch, tmp_path, FAST)
     monkeypatch.setattr(study, "load_extract", _never)
@@ -254,9 +244,7 @@ def test_one_study_has_one_writer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert run().index.is_file()
 
 
-def test_only_runs_one_notebook_and_says_what_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_only_runs_one_notebook_and_says_what_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One page, an id of its own, no council page, `latest/` untouched; 09 alone is refused."""
     notebooks = {"01_quick": notebook("# Quick", BARE), "09_annual_report": GOOD["09_annual_report"]}
     run = small_study.runner(monkeypatch, tmp_path, notebooks)
@@ -272,9 +260,7 @@ def test_only_runs_one_notebook_and_says_what_is_left_out(
         run(only="09")
 
 
-def test_the_report_year_is_the_latest_that_the_figures_reach(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_report_year_is_the_latest_that_the_figures_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Left open it follows the figures; one that the plan does not have is refused."""
     assert latest_year(PLAN, small_study.extract("2026/27", reach="2025/26")) == "2025/26"
     with pytest.raises(ReportError, match="end at 2023/24, before the plan's first year 2024/25"):
@@ -394,9 +380,7 @@ def test_no_number_that_is_none_is_written() -> None:
     assert text == "a,b,c\n'=1+1,-0.5,-0.3 points\n,true,5 to 10\n"
 
 
-def test_a_file_that_a_sync_client_holds_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_a_sync_client_holds_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rename refused at first succeeds later; refused for good it says who may hold the file."""
     monkeypatch.setattr(writing.time, "sleep", lambda seconds: None)
     tries: list[int] = []

@@ -35,9 +35,7 @@ class Problem:
     sentence: str
 
 
-def audit(
-    entries: Sequence[LedgerEntry], plan: Plan, register: Sequence[LedgerEntry] = ()
-) -> tuple[Problem, ...]:
+def audit(entries: Sequence[LedgerEntry], plan: Plan, register: Sequence[LedgerEntry] = ()) -> tuple[Problem, ...]:
     """Every problem of a run's ledger entries, in their order.
 
     ``register`` are the table entries of earlier publications: a cell hidden here and printed there, or the

@@ -94,9 +94,7 @@ def vouch(cleared: Cleared[Any]) -> None:
     """
     entry, value = cleared.door.entry(cleared.entry), cleared.value
     if isinstance(value, pa.Table):
-        same = canonical(table_content(value)) == canonical(
-            {key: entry.payload[key] for key in ("columns", "rows")}
-        )
+        same = canonical(table_content(value)) == canonical({key: entry.payload[key] for key in ("columns", "rows")})
     elif isinstance(value, Estimate):
         same = digest({"estimate": estimate_content(value)}) == entry.digest
     else:
@@ -129,9 +127,7 @@ def _clear_estimate(estimate: Estimate, door: Door, name: str) -> Cleared[Estima
     _same_plan(estimate, door)
     reason = _too_few(estimate, door.policy)
     if reason:
-        raise DisclosureError(
-            f"{estimate.outcome}: withheld, {reason}. Clear the finding instead; it then says so."
-        )
+        raise DisclosureError(f"{estimate.outcome}: withheld, {reason}. Clear the finding instead; it then says so.")
     safe = _coarse(estimate, door.policy)
     return _made(safe, door, door.record("estimate", {"estimate": estimate_content(safe)}, name=name))
 
@@ -152,9 +148,7 @@ def _clear_findings(findings: tuple[Finding, ...], door: Door, name: str) -> Cle
 
 
 def _findings_payload(findings: Sequence[Finding]) -> dict[str, Any]:
-    estimates = [
-        None if each.estimate is None else digest(estimate_content(each.estimate)) for each in findings
-    ]
+    estimates = [None if each.estimate is None else digest(estimate_content(each.estimate)) for each in findings]
     return {"findings": [finding_row(each) for each in findings], "estimates": estimates}
 
 
@@ -211,9 +205,7 @@ def _cells_before(door: Door) -> tuple[frozenset[CellKey], frozenset[CellKey]]:
 
 def _refuse_differencing(table: pa.Table, measures: Measures, shown: frozenset[CellKey], name: str) -> None:
     keys = cell_keys(table, measures)
-    again = sum(
-        key in shown and table.column(column)[row].as_py() is None for (row, column), key in keys.items()
-    )
+    again = sum(key in shown and table.column(column)[row].as_py() is None for (row, column), key in keys.items())
     if again:
         raise DisclosureError(
             f"table {name or 'without a name'}: {again} cell(s) must be hidden here, but an earlier table of "

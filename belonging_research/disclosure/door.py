@@ -33,9 +33,7 @@ class Door:
 
     __slots__ = ("_earlier", "_entries", "draft", "plan", "policy", "through")
 
-    def __init__(
-        self, plan: Plan, through: Path | None, draft: bool, earlier: tuple[LedgerEntry, ...]
-    ) -> None:
+    def __init__(self, plan: Plan, through: Path | None, draft: bool, earlier: tuple[LedgerEntry, ...]) -> None:
         self.plan: Plan = plan
         self.policy: SecrecyPolicy = POLICIES[plan.policy]
         self.through = through
@@ -49,9 +47,7 @@ class Door:
     @property
     def stamp(self) -> str:
         """The words that every picture carries."""
-        return " · ".join(
-            word for word, so in (("SIMULATED", self.plan.simulated), ("DRAFT", self.draft)) if so
-        )
+        return " · ".join(word for word, so in (("SIMULATED", self.plan.simulated), ("DRAFT", self.draft)) if so)
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
@@ -178,9 +174,7 @@ def is_sealed(payload: bytes | str, ledger: Sequence[LedgerEntry]) -> bool:
 def sealed_display(payload: bytes | str, ledger: Sequence[LedgerEntry]) -> LedgerEntry | None:
     """The ledger's record of these bytes, with title, alt text and printed table; None where it has none."""
     sha256 = payload_sha256(payload)
-    return next(
-        (each for each in ledger if each.kind == "display" and each.payload["sha256"] == sha256), None
-    )
+    return next((each for each in ledger if each.kind == "display" and each.payload["sha256"] == sha256), None)
 
 
 def payload_sha256(payload: bytes | str) -> str:

@@ -109,9 +109,7 @@ def hide(
                 _protect(sheet, column, total, parts)
                 _hide_linked(sheet)
     reasons = Counter(sheet.marks.values())
-    return Hidden(
-        table=_released(table, sheet), n_suppressed=len(sheet.marks), reasons=dict(sorted(reasons.items()))
-    )
+    return Hidden(table=_released(table, sheet), n_suppressed=len(sheet.marks), reasons=dict(sorted(reasons.items())))
 
 
 def small(sheet_policy: SecrecyPolicy, threshold: int, value: float) -> bool:
@@ -213,9 +211,7 @@ def _whole(sheet: _Sheet, row: int, column: str) -> float:
     wholes = [
         sheet.value(row, rate.denominator)
         for rate in sheet.measures.rates
-        if rate.numerator == column
-        and rate.denominator in sheet.measures.pupils
-        and column in sheet.measures.pupils
+        if rate.numerator == column and rate.denominator in sheet.measures.pupils and column in sheet.measures.pupils
     ]
     return min((each for each in wholes if each is not None), default=math.inf)
 
@@ -274,9 +270,7 @@ def _released(table: pa.Table, sheet: _Sheet) -> pa.Table:
         kind = table.schema.field(name).type
         values: list[Any] = sheet.columns[name]
         if name in measures.protected:
-            shown = [
-                sheet.value(row, name) if sheet.shown(row, name) else None for row in range(sheet.n_rows)
-            ]
+            shown = [sheet.value(row, name) if sheet.shown(row, name) else None for row in range(sheet.n_rows)]
             values = [_rounded(value, name in measures.counts, policy) for value in shown]
             if pa.types.is_integer(kind):
                 values = [None if value is None else int(value) for value in values]

@@ -82,9 +82,7 @@ def read_ledger(path: Path) -> tuple[LedgerEntry, ...]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
-        raise DisclosureError(
-            f"{path.name}: no such ledger; nothing of this notebook can be released."
-        ) from None
+        raise DisclosureError(f"{path.name}: no such ledger; nothing of this notebook can be released.") from None
     except (OSError, UnicodeDecodeError):
         raise DisclosureError(f"{path.name}: cannot be read as UTF-8 text; run the notebook again.") from None
     lines = lines[:-1] if lines and not lines[-1] else lines
@@ -101,8 +99,6 @@ def _entry(line: str, where: str) -> LedgerEntry:
             f"{where}: not a ledger entry (a run cut off leaves such a line). Run the notebook again."
         ) from None
     if digest(content["payload"]) != content["digest"]:
-        raise DisclosureError(
-            f"{where}: the payload was changed after it was cleared. Run the notebook again."
-        )
+        raise DisclosureError(f"{where}: the payload was changed after it was cleared. Run the notebook again.")
     content["of"] = tuple(content["of"])
     return LedgerEntry(**content)

@@ -75,9 +75,7 @@ def check_measures(table: pa.Table, measures: Measures, name: str) -> None:
     declared = {*measures.protected, *measures.other, *(each for each in named if each)}
     absent = sorted(declared - set(table.column_names))
     if absent:
-        raise DisclosureError(
-            f"table {name}: Measures names columns that are not there: {', '.join(absent)}."
-        )
+        raise DisclosureError(f"table {name}: Measures names columns that are not there: {', '.join(absent)}.")
     numeric = {field.name for field in table.schema if _is_number(field.type)}
     unknown = sorted(numeric - declared)
     if unknown:

@@ -61,9 +61,7 @@ def plain(value: Any, where: str) -> Any:
         if math.isinf(number):
             return None
         return float(f"{number:.{DIGITS}g}")
-    raise DisclosureError(
-        f"{where}: a {type(value).__name__} cannot be released; use text, numbers or dates."
-    )
+    raise DisclosureError(f"{where}: a {type(value).__name__} cannot be released; use text, numbers or dates.")
 
 
 def finding_row(finding: Finding) -> dict[str, Any]:
@@ -105,15 +103,11 @@ def table_content(table: pa.Table) -> dict[str, Any]:
     odd = sorted(field.name for field in table.schema if str(field.type) not in _TYPES)
     if odd:
         raise DisclosureError(
-            f"column(s) {', '.join(odd)}: no released table has such a type; cast to one of "
-            f"{', '.join(_TYPES)}."
+            f"column(s) {', '.join(odd)}: no released table has such a type; cast to one of {', '.join(_TYPES)}."
         )
     columns = [{"name": field.name, "type": str(field.type)} for field in table.schema]
     lists = [
-        [
-            plain(value, f"column {name}, row {row + 1}")
-            for row, value in enumerate(table.column(name).to_pylist())
-        ]
+        [plain(value, f"column {name}, row {row + 1}") for row, value in enumerate(table.column(name).to_pylist())]
         for name in table.column_names
     ]
     return {"columns": columns, "rows": [list(row) for row in zip(*lists, strict=True)]}
@@ -144,8 +138,7 @@ def table_from(content: Mapping[str, Any]) -> pa.Table:
         kind = _TYPES.get(column["type"])
         if kind is None:
             raise DisclosureError(
-                f"ledger: column {column['name']} has type {column['type']}; expected one of "
-                f"{', '.join(_TYPES)}."
+                f"ledger: column {column['name']} has type {column['type']}; expected one of {', '.join(_TYPES)}."
             )
         values = [row[number] for row in content["rows"]]
         if kind == pa.date32():

@@ -144,9 +144,7 @@ def detectable_effect(z: Floats, scale: float, alpha: float, *, power: float = 0
         raise EstimateError(f"power {power:g}: expected more than 0 and at most 1 (0.8 is 4 times in 5)")
     critical = critical_value(z, alpha)
     if not z.any():
-        raise EstimateError(
-            f"all {len(z)} placebo errors are 0, so they say nothing about what could be noticed"
-        )
+        raise EstimateError(f"all {len(z)} placebo errors are 0, so they say nothing about what could be noticed")
     needed = math.ceil(power * len(z) - 1e-9)
     up, down = (np.sort(sign * z)[::-1][needed - 1] for sign in (1.0, -1.0))
     # Rounding in z + shift is in units of the larger of the two, hence the margin.
@@ -260,9 +258,7 @@ def _check_errors(errors: Floats, sizes: Floats, *, least: int = _LEAST_PLACEBOS
     if errors.ndim != 1 or errors.shape != sizes.shape:
         raise EstimateError(f"expected one size an error; found {errors.shape} errors, {sizes.shape} sizes")
     if len(errors) < least:
-        raise EstimateError(
-            f"{len(errors)} placebo error(s): a spread that varies with size needs at least {least}"
-        )
+        raise EstimateError(f"{len(errors)} placebo error(s): a spread that varies with size needs at least {least}")
     if not np.isfinite(errors).all():
         raise EstimateError(
             f"{np.count_nonzero(~np.isfinite(errors))} of {len(errors)} placebo errors are missing or "

@@ -10,7 +10,7 @@ from belonging_research.findings.families import holm
 from belonging_research.findings.grades import grade_of, grade_parts
 from belonging_research.findings.judging import judge, judge_all
 from belonging_research.findings.records import record
-from belonging_research.findings.rules import RULES, Case, Rule, Verdict, decide
+from belonging_research.findings.rules import RULES, Case, Rule, Said, Verdict, decide, say
 from belonging_research.findings.shapes import Candidate, Finding, GradeParts, withhold
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Finding",
     "GradeParts",
     "Rule",
+    "Said",
     "Verdict",
     "decide",
     "grade_of",
@@ -28,5 +29,6 @@ __all__ = [
     "judge",
     "judge_all",
     "record",
+    "say",
     "withhold",
 ]

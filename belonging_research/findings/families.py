@@ -24,12 +24,9 @@ def holm(p_values: Sequence[float], m: int) -> tuple[float, ...]:
     """
     if m < len(p_values):
         raise ValueError(f"a family of {m} cannot hold {len(p_values)} p-values")
-    adjusted = [1.0] * len(p_values)
-    highest = 0.0
-    for step, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (m - step) * p_values[index]))
-        adjusted[index] = highest
-    return tuple(adjusted)
+    ranked = sorted(p_values)
+    steps = [min(1.0, (m - step) * p_value) for step, p_value in enumerate(ranked)]
+    return tuple(max(steps[: ranked.index(p_value) + 1]) for p_value in p_values)
 
 
 def role_at(plan: Plan, outcome: OutcomePlan, report_year: str, *, registered: bool) -> Role:
@@ -38,7 +35,7 @@ def role_at(plan: Plan, outcome: OutcomePlan, report_year: str, *, registered: b
     Only an outcome's registered row carries the plan's role. A secondary outcome is exploratory but at the
     last look; a primary one is exploratory once its last look is past, since its alpha is then spent.
     """
-    if not registered or outcome.role == "exploratory":
+    if not registered:
         return "exploratory"
     if outcome.role == "secondary":
         return "secondary" if report_year == plan.looks[-1].report_year else "exploratory"

@@ -22,14 +22,18 @@ from belonging_research.findings.inputs import check_complete, check_row, levels
 from belonging_research.findings.rules import (
     Case,
     blocked,
-    decide,
-    enough_to_matter,
-    ruled_out,
-    signal_to_examine,
-    small_difference_noticed,
+    say,
 )
 from belonging_research.findings.shapes import Candidate, Finding, GradeParts, withhold
 from belonging_research.plan import Better, OutcomePlan, Plan, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """An estimate that may be read, and the parts of its grade."""
+
+    estimate: Estimate
+    parts: GradeParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +44,7 @@ class _Row:
     outcome: OutcomePlan
     role: Role
     family_size: int | None
-    seen: Estimate | None
-    parts: GradeParts | None
+    seen: _Seen | None
 
 
 def judge_all(rows: Sequence[Candidate], plan: Plan, *, report_year: str) -> tuple[Finding, ...]:
@@ -98,9 +101,7 @@ def judge(
     """
     pooled = estimate.phase == "all" and estimate.subgroup is None
     registered = estimate.registered and pooled if is_registered_row is None else is_registered_row
-    row = Candidate.of(
-        estimate, checks, is_registered_row=registered, uncovered=uncovered, imbalance=imbalance
-    )
+    row = Candidate.of(estimate, checks, is_registered_row=registered, uncovered=uncovered, imbalance=imbalance)
     year = max(estimate.post) if report_year is None else report_year
     return judge_all((row,), plan, report_year=year)[0]
 
@@ -115,16 +116,18 @@ def _prepare(row: Candidate, plan: Plan, report_year: str) -> _Row:
     outcome = plan.outcome(row.outcome)
     role = role_at(plan, outcome, report_year, registered=row.is_registered_row)
     early = role == "primary" and awaits_look(plan, row.outcome, report_year)
-    seen = None if early or row.withheld is not None else row.estimate
-    if seen is not None and role != "exploratory":
-        check_complete(row, plan)
+    seen = None
+    if row.estimate is not None and row.withheld is None and not early:
+        if role != "exploratory":
+            check_complete(row, plan)
+        parts = grade_parts(row, row.estimate, plan, report_year=report_year)
+        seen = _Seen(estimate=row.estimate, parts=parts)
     return _Row(
         candidate=row,
         outcome=outcome,
         role=role,
         family_size=family_size(plan, outcome, role, report_year),
         seen=seen,
-        parts=None if seen is None else grade_parts(row, seen, plan, report_year=report_year),
     )
 
 
@@ -134,7 +137,7 @@ def _adjusted(rows: Sequence[_Row]) -> list[float | None]:
     for index, row in enumerate(rows):
         if row.seen is not None and row.family_size is not None:
             domain = row.outcome.domain if row.role == "secondary" else ""
-            member = (index, row.seen.p_value, row.family_size)
+            member = (index, row.seen.estimate.p_value, row.family_size)
             families.setdefault((row.role, domain), []).append(member)
     adjusted: list[float | None] = [None] * len(rows)
     for members in families.values():
@@ -147,7 +150,9 @@ def _adjusted(rows: Sequence[_Row]) -> list[float | None]:
 def _gate(row: _Row, gates: Mapping[str, int]) -> bool:
     if row.role != "secondary":
         return row.role == "primary"
-    return row.seen is not None and gates.get(row.outcome.domain, 0) * _favourable(row.seen, row.outcome) > 0
+    if row.seen is None or row.outcome.domain not in gates:
+        return False
+    return gates[row.outcome.domain] * _favourable(row.seen.estimate, row.outcome) > 0
 
 
 def _favourable(estimate: Estimate, outcome: OutcomePlan) -> float:
@@ -160,14 +165,15 @@ def _turned(interval: tuple[float, float], better: Better) -> tuple[float, float
 
 
 def _case(row: _Row, p_adjusted: float | None, gate: bool, alpha: float) -> Case | None:
-    if row.seen is None or row.parts is None:
+    if row.seen is None:
         return None
-    wide, narrow = (_turned(row.seen.intervals[key], row.outcome.better) for key in levels(alpha))
+    seen, parts = row.seen.estimate, row.seen.parts
+    wide, narrow = (_turned(seen.intervals[key], row.outcome.better) for key in levels(alpha))
     return Case(
         role=row.role,
-        blocked=blocked(row.candidate.checks, row.parts.design, row.parts.attrition),
-        b=_favourable(row.seen, row.outcome),
-        p_value=row.seen.p_value,
+        blocked=blocked(row.candidate.checks, parts.design, parts.attrition),
+        b=_favourable(seen, row.outcome),
+        p_value=seen.p_value,
         p_adjusted=p_adjusted,
         alpha=alpha,
         sesoi=row.outcome.sesoi,
@@ -180,7 +186,7 @@ def _case(row: _Row, p_adjusted: float | None, gate: bool, alpha: float) -> Case
 def _finding(row: _Row, p_adjusted: float | None, gate: bool, plan: Plan, report_year: str) -> Finding:
     candidate, outcome, alpha = row.candidate, row.outcome, plan.alpha(report_year)
     case = _case(row, p_adjusted, gate, alpha)
-    verdict, rule = decide(case)
+    said = say(case)
     finding = Finding(
         estimate=candidate.estimate,
         outcome=candidate.outcome,
@@ -201,15 +207,15 @@ def _finding(row: _Row, p_adjusted: float | None, gate: bool, plan: Plan, report
         p_adjusted=p_adjusted,
         gate=gate,
         sesoi=outcome.sesoi,
-        verdict=verdict,
-        rule=rule,
-        ruled_out=() if case is None else ruled_out(case, rule),
-        small_difference_noticed=case is not None and small_difference_noticed(case, rule),
-        enough_to_matter=case is not None and enough_to_matter(case, rule),
-        signal_to_examine=case is not None and signal_to_examine(case, verdict),
+        verdict=said.verdict,
+        rule=said.rule,
+        ruled_out=said.ruled_out,
+        small_difference_noticed=said.small_difference_noticed,
+        enough_to_matter=said.enough_to_matter,
+        signal_to_examine=said.signal_to_examine,
         due=None if case is not None else due_text(plan, outcome.name, report_year),
-        grade=None if row.parts is None else grade_of(row.parts),
-        grade_parts=row.parts,
+        grade=None if row.seen is None else grade_of(row.seen.parts),
+        grade_parts=None if row.seen is None else row.seen.parts,
         failed=tuple(sorted(check.name for check in candidate.checks if check.status == "fail")),
         suppressed=None,
         family_size=row.family_size,

@@ -88,6 +88,18 @@ def _always(case: Case) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What may be said of a row: the verdict, the rule that gave it, and what the rule adds."""
+
+    verdict: Verdict
+    rule: int
+    ruled_out: tuple[Ruled, ...] = ()
+    small_difference_noticed: bool = False
+    enough_to_matter: bool = False
+    signal_to_examine: bool = False
+
+
 NOT_OUT = 0
 RULES: tuple[Rule, ...] = (
     Rule(number=1, when=_is_exploratory, verdict="cannot_tell"),
@@ -131,3 +143,18 @@ def enough_to_matter(case: Case, rule: int) -> bool:
 def signal_to_examine(case: Case, verdict: Verdict) -> bool:
     """An adverse secondary outcome with raw p <= .01 that got no verdict of its own."""
     return verdict == "cannot_tell" and case.role == "secondary" and case.b < 0 and case.p_value <= SIGNAL_P
+
+
+def say(case: Case | None) -> Said:
+    """All that may be said of a case; of a row that is not out (None), nothing but that."""
+    verdict, rule = decide(case)
+    if case is None:
+        return Said(verdict=verdict, rule=rule)
+    return Said(
+        verdict=verdict,
+        rule=rule,
+        ruled_out=ruled_out(case, rule),
+        small_difference_noticed=small_difference_noticed(case, rule),
+        enough_to_matter=enough_to_matter(case, rule),
+        signal_to_examine=signal_to_examine(case, verdict),
+    )

@@ -97,13 +97,9 @@ def table_html(title: str, headings: Mapping[str, str], rows: Sequence[Sequence[
     )
 
 
-def seal_sheet(
-    cleared: Cleared[Any], title: str, headings: Mapping[str, str], rows: Sequence[Sequence[str]]
-) -> Sheet:
+def seal_sheet(cleared: Cleared[Any], title: str, headings: Mapping[str, str], rows: Sequence[Sequence[str]]) -> Sheet:
     """A sealed sheet of text cells; ``headings`` maps column names to what a reader sees above them."""
-    columns = {
-        name: pa.array([row[number] for row in rows], pa.string()) for number, name in enumerate(headings)
-    }
+    columns = {name: pa.array([row[number] for row in rows], pa.string()) for number, name in enumerate(headings)}
     table, text = pa.table(columns), table_html(title, headings, rows)
     seal = cleared.door.seal("table", text, (cleared.entry,), mime="text/html", title=title, table=table)
     return Sheet(title=title, html=text, table=table, seal=seal)

@@ -89,9 +89,7 @@ def _outcome_name(finding: Finding, name: str) -> str:
 
 
 def _status(finding: Finding) -> str:
-    return {"census": "yearly", "daily": "provisional (daily returns)", "register": "registers"}[
-        finding.source
-    ]
+    return {"census": "yearly", "daily": "provisional (daily returns)", "register": "registers"}[finding.source]
 
 
 def _of_table(
@@ -101,8 +99,7 @@ def _of_table(
     shown = dict(headings) if headings else {name: _words(name) for name in table.column_names}
     decimals = cleared.door.policy.rate_decimals
     columns = [
-        [_cell(value, formats.get(name), decimals) for value in table.column(name).to_pylist()]
-        for name in shown
+        [_cell(value, formats.get(name), decimals) for value in table.column(name).to_pylist()] for name in shown
     ]
     rows = [list(row) for row in zip(*columns, strict=True)]
     return seal_sheet(cleared, title or "Table", shown, rows)

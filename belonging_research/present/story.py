@@ -100,8 +100,7 @@ class Story:
         return tuple(
             look
             for look in self.plan.looks
-            if look.report_year > self.report_year
-            and (self.finding.outcome in look.outcomes or self._at_last(look))
+            if look.report_year > self.report_year and (self.finding.outcome in look.outcomes or self._at_last(look))
         )
 
     def _at_last(self, look: Look) -> bool:
@@ -190,9 +189,7 @@ def _trends(finding: Finding, plan: Plan, levels: pa.Table | None) -> tuple[Tren
     predicted = {point.period: point.predicted for point in estimate.path}
     if not set(finding.base) <= set(actual):
         return ()
-    place = Trend(
-        group=plan.place, before=fmean(actual[each] for each in finding.base), since=estimate.actual
-    )
+    place = Trend(group=plan.place, before=fmean(actual[each] for each in finding.base), since=estimate.actual)
     if finding.verdict == "not_assessed":
         return (place,)
     mix = Trend(group=MIX, before=fmean(predicted[each] for each in finding.base), since=estimate.predicted)

@@ -63,9 +63,7 @@ def _reason(story: Story) -> str:
     failed = ", ".join(finding.failed) or "none"
     gate = "open" if finding.gate else "closed"
     back = "Retrospective: these outcomes were public before the plan was written. "
-    return (
-        f"{back if story.plan.retrospective(story.report_year) else ''}Failed checks: {failed}. Gate {gate}."
-    )
+    return f"{back if story.plan.retrospective(story.report_year) else ''}Failed checks: {failed}. Gate {gate}."
 
 
 def _numbers(story: Story) -> list[tuple[str, str]]:
@@ -111,8 +109,7 @@ def _grade(finding: Finding) -> str:
     if parts is None:
         return "No evidence grade: nothing is assessed."
     scores = "; ".join(
-        f"{name} {'not measured' if getattr(parts, name) is None else getattr(parts, name)}"
-        for name in _GRADE
+        f"{name} {'not measured' if getattr(parts, name) is None else getattr(parts, name)}" for name in _GRADE
     )
     if finding.grade is None:
         return f"No evidence grade, since {', '.join(parts.missing)} could not be measured ({scores})."

@@ -207,9 +207,7 @@ def _range(story: Story) -> list[str]:
         return [f"{made}, were it not for these doubts."]
     if finding.rule == 1:
         return [f"{made}."]
-    beyond = (
-        "" if math.isinf(low) or math.isinf(high) else "Anything beyond what is still possible is ruled out. "
-    )
+    beyond = "" if math.isinf(low) or math.isinf(high) else "Anything beyond what is still possible is ruled out. "
     sentences = [f"{beyond}{made}."]
     if finding.rule == 6 and (low > 0 or high < 0):
         sentences.append(
@@ -318,14 +316,11 @@ def many(stories: Sequence[Story]) -> str:
 def _for_whom(stories: Sequence[Story]) -> str:
     phases = sorted({story.finding.phase for story in stories} - {"all"})
     groups = (
-        f"{listed([phase.capitalize() for phase in phases])} schools are described in the annex, without a "
-        "verdict. "
+        f"{listed([phase.capitalize() for phase in phases])} schools are described in the annex, without a verdict. "
         if phases
         else ""
     )
-    return (
-        f"{groups}Nothing is known from these figures about single groups of pupils, young carers among them."
-    )
+    return f"{groups}Nothing is known from these figures about single groups of pupils, young carers among them."
 
 
 def _answer(story: Story) -> str:

@@ -53,9 +53,7 @@ def shell_of(plan: Plan, run_id: str, report_year: str, data_as_at: dt.date | No
     if report_year in plan.post:
         parts.append(f"year {plan.post.index(report_year) + 1} of {len(plan.post)}")
     parts.append(f"data as at {day(data_as_at)}" if data_as_at else "data without a date")
-    return Shell(
-        study=plan.title, draft=draft, simulated=plan.simulated, run_id=run_id, dates=" · ".join(parts)
-    )
+    return Shell(study=plan.title, draft=draft, simulated=plan.simulated, run_id=run_id, dates=" · ".join(parts))
 
 
 def day(date: dt.date) -> str:
@@ -131,9 +129,7 @@ def notebook_page(shell: Shell, rendered: Rendered) -> str:
     )
 
 
-def table_html(
-    table: ReleasedTable, headings: Mapping[str, str] | None = None, caption: str | None = None
-) -> str:
+def table_html(table: ReleasedTable, headings: Mapping[str, str] | None = None, caption: str | None = None) -> str:
     """A released table as HTML in a focusable area; ``headings`` picks, orders and names its columns."""
     shown = headings or {name: name.replace("_", " ").capitalize() for name in table.columns}
     places = [table.columns.index(name) for name in shown]

@@ -117,9 +117,7 @@ def inspect(path: Path) -> Notebook:
     """
     content = read_notebook(path)
     tagged = [
-        cell
-        for cell in content.cells
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+        cell for cell in content.cells if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
     ]
     if len(tagged) != 1:
         raise ReportError(
@@ -137,9 +135,7 @@ def _declared(notebook: str, source: str) -> dict[str, Value]:
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:
-        raise ReportError(
-            f"{notebook}: the parameters cell is not valid Python (line {error.lineno})."
-        ) from None
+        raise ReportError(f"{notebook}: the parameters cell is not valid Python (line {error.lineno}).") from None
     declared: dict[str, Value] = {}
     for statement in statements:
         name, value = _literal(notebook, statement)
@@ -167,8 +163,7 @@ def _literal(notebook: str, statement: ast.stmt) -> tuple[str, Value]:
         ) from None
     if type(value) is not kind:
         raise ReportError(
-            f"{where}: parameter {name} is declared {kind.__name__}, "
-            f"but its value is a {type(value).__name__}."
+            f"{where}: parameter {name} is declared {kind.__name__}, but its value is a {type(value).__name__}."
         )
     return name, cast("Value", value)
 

@@ -171,9 +171,7 @@ def _pages(
     verdicts = next((table for table in tables if table.id == "verdicts"), None)
     files = {f"{each.name}.html": notebook_page(shell, each) for each in rendered}
     files["index.html"] = index_page(shell, verdicts, missing, [t for t in tables if t.id in LATEST])
-    files["annex.html"] = annex_page(
-        shell, job.plan, job.extract, tables, departures=departures, left_out=missing
-    )
+    files["annex.html"] = annex_page(shell, job.plan, job.extract, tables, departures=departures, left_out=missing)
     lead = next((each for each in rendered if each.name == audience), None)
     if has_council and lead is not None:
         files["council.html"] = council_page(shell, job.plan, job.report_year, lead)

@@ -72,10 +72,7 @@ def in_scroll_areas(fragment: str, label: str) -> str:
     def area(match: re.Match[str]) -> str:
         caption = _CAPTION.search(match.group(0))
         name = html.unescape(_TAG.sub("", caption.group(1))).strip() if caption else label
-        return (
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(name)}">'
-            f"{match.group(0)}</div>"
-        )
+        return f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(name)}">{match.group(0)}</div>'
 
     return _TABLE.sub(area, fragment)
 
@@ -111,9 +108,7 @@ def render(name: str, notebook: Any, ledger: Sequence[LedgerEntry]) -> Rendered:
             displays += cleared
             code.append(source)
     body = "\n".join(part for part in (*parts, _code(code)) if part.strip())
-    return Rendered(
-        name=name, title=title or _plain(name), body=body, displays=tuple(displays), n_left_out=left_out
-    )
+    return Rendered(name=name, title=title or _plain(name), body=body, displays=tuple(displays), n_left_out=left_out)
 
 
 def _plain(name: str) -> str:

@@ -171,10 +171,7 @@ def _execute(job: Job) -> str | None:
         except DeadKernelError:
             return f"notebook {job.name}: its kernel died (out of memory?). Run again with fewer --jobs."
         except Exception as error:
-            return (
-                f"notebook {job.name}: the kernel could not run it ({type(error).__name__}). "
-                "Try `belonging doctor`."
-            )
+            return f"notebook {job.name}: the kernel could not run it ({type(error).__name__}). Try `belonging doctor`."
     return _settle(job, executed)
 
 

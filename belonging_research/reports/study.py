@@ -143,9 +143,7 @@ def _prepare(
     notebooks = find_notebooks(folder, only)
     chosen = notebooks[0].name if only is not None else None
     if only is not None and notebooks[0].reads_ledgers:
-        raise ReportError(
-            f"--only {only}: {chosen} reads the results of the other notebooks; run without --only."
-        )
+        raise ReportError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
     extract = _extract(plan, data, report_year, asked)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
@@ -169,9 +167,7 @@ def _prepare(
 def _extract(plan: Plan, data: tuple[Path, ...], report_year: str | None, asked: dt.date | None) -> Extract:
     if report_year is not None:
         if report_year not in plan.post:
-            raise ReportError(
-                f"report year {report_year}: plan {plan.study} has {', '.join(plan.post)}. Choose one."
-            )
+            raise ReportError(f"report year {report_year}: plan {plan.study} has {', '.join(plan.post)}. Choose one.")
         return load_extract(data, plan, through=report_year, data_as_at=asked)
     extract = load_extract(data, plan, through=plan.post[-1], data_as_at=asked)
     year = latest_year(plan, extract)
@@ -302,7 +298,8 @@ def _truth(run: _Run) -> Truth | None:
         return None
     from belonging_research.simulate import read_truth
 
-    return read_truth(folder)
+    truth: Truth = read_truth(folder)
+    return truth
 
 
 def _manifest(run: _Run, released: Released, started: dt.datetime) -> dict[str, Any]:

@@ -121,9 +121,7 @@ def _sessions_a_pupil(batch: Batch, claimed: pa.Array) -> float | None:
 def _session_column(status: str, kind: str, reason: str) -> str | None:
     """The wide column of a long row, or None for a row that is a part (an illness, say) or not of use."""
     whole = {"", "total", "all"}
-    if reason in ("all possible sessions", "possible sessions") or (
-        status == "possible sessions" and reason in whole
-    ):
+    if reason in ("all possible sessions", "possible sessions") or (status == "possible sessions" and reason in whole):
         return "sess_possible"
     if reason in ("overall absence", "all absence") or (
         status == "absence" and kind in {*whole, "overall absence", "all absence"} and reason in whole

@@ -86,9 +86,7 @@ def _dated(batch: Batch) -> Batch:
 
 def _no_repeats(batch: Batch) -> Batch:
     """Leave out rows whose cumulative counts equal those of the place's and phase's snapshot before."""
-    order = pc.sort_indices(
-        batch.table, [(name, "ascending") for name in ("period", "unit", "phase", "as_at")]
-    )
+    order = pc.sort_indices(batch.table, [(name, "ascending") for name in ("period", "unit", "phase", "as_at")])
     same = np.ones(max(batch.table.num_rows - 1, 0), dtype=bool)
     for name in ("period", "unit", "phase", *_CUMULATIVE):
         codes = batch.table[name].combine_chunks().dictionary_encode().indices.take(order).to_numpy()

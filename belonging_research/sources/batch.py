@@ -72,9 +72,7 @@ class Batch:
     def fault(self, at: int, column: str, found: str, expected: str, mend: str) -> SourceError:
         """The error for a cell: file, row, column, what was found, what was expected, how to mend it."""
         row = self.table["row"][at].as_py()
-        return SourceError(
-            f"{self.file}: row {row}, column {column}: found {found}; expected {expected}. {mend}"
-        )
+        return SourceError(f"{self.file}: row {row}, column {column}: found {found}; expected {expected}. {mend}")
 
 
 def _rows(table: pa.Table) -> int:
@@ -154,15 +152,11 @@ def keep_published(batch: Batch, data_as_at: dt.date | None, family: Family) -> 
     if batch.has("as_at"):
         return batch.without(because(pc.greater(batch.table["as_at"], pa.scalar(data_as_at)), LATE_SNAPSHOT))
     both = geography.pair(batch.table["period_kind"], batch.table["period"])
-    late = geography.recode(
-        both, lambda text: published(family, *text.split("\x1f")) > data_as_at, pa.bool_()
-    )
+    late = geography.recode(both, lambda text: published(family, *text.split("\x1f")) > data_as_at, pa.bool_())
     return batch.without(because(late, LATE_RELEASE))
 
 
-def numbers(
-    batch: Batch, column: str, symbols: Mapping[str, str] = SYMBOLS
-) -> tuple[pa.Array, pa.Array]:
+def numbers(batch: Batch, column: str, symbols: Mapping[str, str] = SYMBOLS) -> tuple[pa.Array, pa.Array]:
     """A column as numbers, and beside each missing one its reason.
 
     Raises
@@ -180,7 +174,8 @@ def numbers(
     if values is None or pc.any(pc.invert(pc.is_finite(values))).as_py():
         pattern = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
         at = first_true(pc.invert(pc.match_substring_regex(plain, pattern)))
-        assert at is not None  # the cast failed on something
+        if at is None:  # the cast is stricter than the pattern: name the column at least
+            raise batch.fault(0, column, "text", "a number", "Correct the column's cells.") from None
         raise batch.fault(
             at, column, repr(plain[at].as_py()), f"a number or one of {' '.join(s for s in symbols if s)}",
             "Correct the cell, or use the publisher's symbol for a missing figure.",

@@ -126,11 +126,7 @@ def identify(path: Path, record: Origin | None = None) -> Found | str:
     sniffed = sniff(path)
     if sniffed is None:
         return f"{path.name}: not a table; not read."
-    matched = [
-        (layout, at, header)
-        for at, header in sniffed.headers
-        if (layout := match(header, LAYOUTS)) is not None
-    ]
+    matched = [(layout, at, header) for at, header in sniffed.headers if (layout := match(header, LAYOUTS)) is not None]
     if not matched:
         return _unknown(path, sniffed)
     layout, at, header = matched[0]
@@ -139,7 +135,7 @@ def identify(path: Path, record: Origin | None = None) -> Found | str:
     refuse_duplicate_columns(path, header, layout.repeats)
     _refuse_renamed_optional(path, layout, header)
     strangers = [name for name in layout.unexpected(header) if name.strip()]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if strangers:
         notes = (f"{path.name}: columns new to layout {layout.name}, not read: {', '.join(strangers)}.",)
     return Found(

@@ -17,9 +17,7 @@ _OLD_SYMBOLS = {**SYMBOLS, "x": "confidential"}
 
 def _measures(event: str, event_rate: str, pupils: str, pupils_rate: str) -> tuple[Measure, ...]:
     return (
-        Measure(
-            outcome="suspension_rate", numerator=event, denominator="headcount", rate=event_rate, share=False
-        ),
+        Measure(outcome="suspension_rate", numerator=event, denominator="headcount", rate=event_rate, share=False),
         Measure(
             outcome="pupils_with_one_or_more_suspensions_rate",
             numerator=pupils,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from belonging_research.errors import SourceError
 from belonging_research.sources import geography
 from belonging_research.sources.batch import (
     COMBINED,
@@ -108,9 +107,7 @@ def _unit_reason(unit: str) -> str | None:
     return NO_PLACE if unit == NO_PLACE else None
 
 
-def _place(
-    level: str, region_code: str, region: str, old: str, new: str, name: str
-) -> list[str | None]:
+def _place(level: str, region_code: str, region: str, old: str, new: str, name: str) -> list[str | None]:
     level = geography.LEVELS[level.strip().casefold()]
     if level == "national":
         return [geography.ENGLAND, level, None, None, "England", None]
@@ -129,9 +126,7 @@ def _refuse_no_code(batch: Batch) -> None:
     if at is not None:
         level = batch.table["level"][at].as_py()
         column = "old_la_code" if level == "council" else "region_code"
-        raise batch.fault(
-            at, column, "no code", f"the code of a {level}", "Fill the code in, or remove the row."
-        )
+        raise batch.fault(at, column, "no code", f"the code of a {level}", "Fill the code in, or remove the row.")
 
 
 def drop_not_in_force(batch: Batch) -> Batch:
@@ -229,9 +224,7 @@ def to_figures(
     """Figures of every measure for every row; the columns of place and period are shared, not copied."""
     rows = batch.table.num_rows
     read = {
-        column: numbers(batch, column, symbols)
-        for column in dict.fromkeys(_columns(measures))
-        if batch.has(column)
+        column: numbers(batch, column, symbols) for column in dict.fromkeys(_columns(measures)) if batch.has(column)
     }
     base = {name: batch.table[name] for name in FIGURES.schema.names if batch.has(name) and name != "rate"}
     base |= {
@@ -253,9 +246,7 @@ def _columns(measures: Sequence[Measure]) -> list[str]:
     return [c for m in measures for c in (m.numerator, m.denominator, m.rate) if c is not None]
 
 
-def _values(
-    batch: Batch, measure: Measure, read: Mapping[str, tuple[pa.Array, pa.Array]]
-) -> dict[str, pa.Array]:
+def _values(batch: Batch, measure: Measure, read: Mapping[str, tuple[pa.Array, pa.Array]]) -> dict[str, pa.Array]:
     rows = batch.table.num_rows
     nothing = (pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.string()))
     absent = (nothing[0], pa.repeat(pa.scalar("not_available"), rows))  # a column this year did not have
@@ -282,9 +273,7 @@ def _values(
     }
 
 
-def _refuse_impossible(
-    batch: Batch, measure: Measure, count: pa.Array, of: pa.Array, rate: pa.Array
-) -> None:
+def _refuse_impossible(batch: Batch, measure: Measure, count: pa.Array, of: pa.Array, rate: pa.Array) -> None:
     if measure.share and measure.rate is not None:
         at = first_true(pc.greater(rate, 100.0 + 1e-9))
         if at is not None:

@@ -110,9 +110,8 @@ def read_lait(batch: Batch, request: Request) -> Reading:
     batch = replace(batch, table=batch.table.filter(pc.is_in(batch.table["Short Desc"], value_set=names)))
     batch = _dated(batch, request)
     for column in ("outcome", "phase", "family"):
-        values = geography.recode(
-            batch.table["Short Desc"], lambda name, c=column: getattr(MEASURES[name], c), pa.string()
-        )
+        by_name = {name: str(getattr(measure, column)) for name, measure in MEASURES.items()}
+        values = geography.recode(batch.table["Short Desc"], by_name.__getitem__, pa.string())
         batch = replace(batch, table=batch.table.append_column(column, values))
     batch = drop_not_in_force(_place(batch))
     refuse_unknown_councils(batch, request)
@@ -120,7 +119,9 @@ def read_lait(batch: Batch, request: Request) -> Reading:
     refuse_duplicates(batch, ("outcome", "phase", "period", "level", "unit"))
     order = [(name, "ascending") for name in ("outcome", "period", "level", "unit", "phase")]
     batch = replace(batch, table=batch.table.sort_by(order))
-    raw = [name for name in ("Short Desc", "Years", "LA and Regions", "Values", "LA Number", "Region") if batch.has(name)]
+    raw = [
+        name for name in ("Short Desc", "Years", "LA and Regions", "Values", "LA Number", "Region") if batch.has(name)
+    ]
     return Reading(
         figures=_figures(batch),
         batch=batch,

@@ -139,9 +139,7 @@ def councils_table(found: Sequence[Council]) -> pa.Table:
         if len(regions) == 1:
             for pair in [p for p in merged if p[0] == code]:
                 merged[pair] = _merge(merged[pair], Council(la_code=code, gss_code=None, name="", region=regions[0]))
-    rows = [
-        {name: getattr(merged[pair], name) for name in COUNCILS.names} for pair in sorted(merged)
-    ]
+    rows = [{name: getattr(merged[pair], name) for name in COUNCILS.names} for pair in sorted(merged)]
     return pa.Table.from_pylist(rows, schema=COUNCILS)
 
 
@@ -190,7 +188,7 @@ def model_year(units: frozenset[str], created: datetime | None, title: str) -> s
     unless a council of that time has no neighbours yet: then the year in which the newest council that has them
     came to be (the workbook of April 2021 was made again in 2024, and knows no Cumberland).
     """
-    stated = _YEAR.findall(title)
+    stated: list[str] = _YEAR.findall(title)
     if stated:
         return max(stated)
     starts = {c.unit: first_year(c.valid_from) for c in BOUNDARIES if c.valid_from}

@@ -175,9 +175,7 @@ def read_cells(
     else:
         cells = Cells(table=_read_text(sniffed.path, columns))
     if cells.table.num_rows == 0:
-        raise SourceError(
-            f"{sniffed.path.name}: a header and no rows below it. Download the file again, or remove it."
-        )
+        raise SourceError(f"{sniffed.path.name}: a header and no rows below it. Download the file again, or remove it.")
     return cells
 
 
@@ -274,9 +272,7 @@ def _sniff_workbook(path: Path) -> Sniffed:
     return Sniffed(path=path, container="workbook", headers=headers)
 
 
-def _read_workbook(
-    path: Path, header_at: int, columns: Mapping[str, str], positions: Mapping[str, int]
-) -> Cells:
+def _read_workbook(path: Path, header_at: int, columns: Mapping[str, str], positions: Mapping[str, int]) -> Cells:
     with _workbook(path) as book:
         rows = book.head(None)
         created, title = book.created, " ".join([book.title, *(" ".join(row) for row in rows[:header_at])])

@@ -264,9 +264,7 @@ USED: tuple[Layout, ...] = (
 )  # fmt: skip
 
 
-def _unused(
-    name: str, title: str, why: str, *required: Names, refused: frozenset[str] = frozenset()
-) -> Layout:
+def _unused(name: str, title: str, why: str, *required: Names, refused: frozenset[str] = frozenset()) -> Layout:
     return Layout(name=name, title=title, publication="", required=required, why_not=why, refused=refused)
 
 

@@ -110,9 +110,7 @@ def ridge_augmented_weights(predictors: Floats, weights: Floats, donors: Bools, 
     return augmented
 
 
-def ridge_path(
-    predictors: Floats, outcome: Floats, weights: Floats, donors: Bools, *, penalties: Floats
-) -> Floats:
+def ridge_path(predictors: Floats, outcome: Floats, weights: Floats, donors: Bools, *, penalties: Floats) -> Floats:
     """Every unit's augmented prediction along a path of ridge penalties, from one eigen-decomposition.
 
     The choice of penalty can double a published effect (Kansas: methods vignette of R augsynth), so the

@@ -219,9 +219,7 @@ def _active_set(problem: SimplexProblems) -> Floats:
     )
 
 
-def _step_to_feasible(
-    problem: SimplexProblems, weights: Floats, support: Bools
-) -> tuple[Floats, Bools, Floats]:
+def _step_to_feasible(problem: SimplexProblems, weights: Floats, support: Bools) -> tuple[Floats, Bools, Floats]:
     """Towards the minimiser on the support, dropping each donor whose weight reaches 0 on the way."""
     found, price = _solve_on(problem, support)
     while (found[support] <= 0).any() and support.sum() > 1:

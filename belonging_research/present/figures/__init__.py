@@ -23,9 +23,7 @@ from belonging_research.present.story import as_findings, scale_of, short_name, 
 KINDS = ("twin", "interval", "multiples", "outcomes")
 
 
-def plot(
-    cleared: Cleared[Any], kind: str, *, outcome: str | None = None, title: str | None = None
-) -> Picture:
+def plot(cleared: Cleared[Any], kind: str, *, outcome: str | None = None, title: str | None = None) -> Picture:
     """A sealed picture of what was cleared.
 
     ``twin``: a Finding or an Estimate, the place beside its comparison mix. ``interval``: a Finding, its
@@ -75,9 +73,7 @@ def _interval(cleared: Cleared[Any], title: str | None) -> Drawing:
     story = None if finding is None else tell(finding, cleared.door)
     if story is None or story.assessed is None:
         raise DisclosureError("an interval needs a Finding that is assessed.")
-    return interval.draw(
-        story, story.assessed, title=title or words_council.headline(story), stamp=cleared.door.stamp
-    )
+    return interval.draw(story, story.assessed, title=title or words_council.headline(story), stamp=cleared.door.stamp)
 
 
 def _outcomes(cleared: Cleared[Any], title: str | None) -> Drawing:
@@ -148,8 +144,7 @@ def _what_happened(series: dict[str, dict[str, float]], plan: Plan, short: str, 
     if not before or last < plan.post[0]:
         return f"{short} in {plan.place} and in similar places"
     return (
-        f"{short} in {plan.place}: {level(here[before[-1]])} in {year(before[-1])}, {level(here[last])} in "
-        f"{year(last)}"
+        f"{short} in {plan.place}: {level(here[before[-1]])} in {year(before[-1])}, {level(here[last])} in {year(last)}"
     )
 
 

@@ -76,9 +76,7 @@ def blank(height: float, title: str, stamp: str) -> Figure:
         linespacing=1.25,
     )
     if stamp:
-        figure.text(
-            0.99, 0.10 / height, stamp, fontsize=8.5, fontweight="bold", color=PLUM, ha="right", va="bottom"
-        )
+        figure.text(0.99, 0.10 / height, stamp, fontsize=8.5, fontweight="bold", color=PLUM, ha="right", va="bottom")
     return figure
 
 

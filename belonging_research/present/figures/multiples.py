@@ -27,9 +27,7 @@ _LOOK = ((NAVY, "-", "o"), (ORANGE, (0, (5, 2)), "s"), (PLUM, "-.", "D"), (TEAL,
 Series = Mapping[str, Mapping[str, float]]
 
 
-def draw(
-    series: Series, *, title: str, subject: str, measure: Scale, start: str, since: str, stamp: str
-) -> Drawing:
+def draw(series: Series, *, title: str, subject: str, measure: Scale, start: str, since: str, stamp: str) -> Drawing:
     """One panel a group on one scale; ``series``: group, period, level; ``start`` is the first period."""
     periods = sorted({period for values in series.values() for period in values})
     figure = blank(HEIGHT, title, stamp)
@@ -120,8 +118,7 @@ def _alt(series: Series, periods: Sequence[str], title: str, subject: str, measu
         known = [period for period in periods if period in values]
         first, last = known[0], known[-1]
         parts.append(
-            f"{group}: {measure.level(values[first])} in {year(first)}, "
-            f"{measure.level(values[last])} in {year(last)}"
+            f"{group}: {measure.level(values[first])} in {year(first)}, {measure.level(values[last])} in {year(last)}"
         )
     return (
         f"{title}. {len(series)} line charts side by side of {subject[:1].lower()}{subject[1:]}, on one "
