@@ -213,7 +213,8 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
     long = pd.concat(parts, ignore_index=True).rename(columns={"as_at": "interval_end"}).join(names, on="unit")
     return long.assign(
         level="council", source="daily", numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots",
-        row=0, derivation=np.where(long["filled"], "filled", "difference"), interval_end=pd.to_datetime(long["interval_end"]).dt.date,
+        row=0, derivation=np.where(long["filled"], "filled", "difference"),
+        interval_end=pd.to_datetime(long["interval_end"]).dt.date,
     )  # fmt: skip
 
 

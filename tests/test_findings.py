@@ -996,7 +996,7 @@ def test_the_bands_of_the_grade(bands: Any, floor: int, values: dict[float, int]
     """Each limit of the published table, inclusive, and the first value beyond it; unknown stays unknown."""
     assert {value: banded(value, bands, floor) for value in values} == values
     for limit, score in bands:
-        assert banded(limit * (1 + 1e-6), bands, floor) < score  # type: ignore[operator]
+        assert banded(limit * (1 + 1e-6), bands, floor) < score
         assert banded(limit + 1e-12, bands, floor) == score
     assert banded(None, bands, floor) is None
     assert banded(1 - 0.7, ATTRITION, ATTRITION_FLOOR) == 3
