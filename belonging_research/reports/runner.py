@@ -25,6 +25,7 @@ from belonging_research.reports.parameters import Value, read_notebook
 from belonging_research.reports.writing import sha256_of, write_atomically
 
 KERNEL = "python3"
+KERNEL_STARTS = 4
 # The recipe under which two runs gave the same bytes: fixed hashing, zone, locale, threads and backend.
 ENVIRONMENT: Mapping[str, str] = {
     "PYTHONHASHSEED": "0",
@@ -148,15 +149,17 @@ def _fingerprint(job: Job) -> dict[str, str]:
     }
 
 
-def _execute(job: Job) -> str | None:
-    """Run one notebook in this process's kernel; the message of its failure, or None."""
-    import papermill
-    from nbclient.exceptions import DeadKernelError
+def _in_a_fresh_kernel(job: Job, scratch: str) -> Any:
+    """The executed notebook. A kernel that dies before it answers is started again, ``KERNEL_STARTS`` times at most.
 
-    with tempfile.TemporaryDirectory(prefix="belonging-", ignore_cleanup_errors=True) as scratch:
-        os.environ.update(_environment(Path(scratch)))
+    Kernels choose their ports before they bind them, so two that start at once can want the same one; nothing of
+    the notebook has run by then.
+    """
+    import papermill
+
+    for start in range(1, KERNEL_STARTS + 1):
         try:
-            executed = papermill.execute_notebook(
+            return papermill.execute_notebook(
                 str(job.source),
                 None,
                 parameters=dict(job.parameters),
@@ -166,6 +169,21 @@ def _execute(job: Job) -> str | None:
                 start_timeout=180,
                 cwd=scratch,
             )
+        except RuntimeError as error:
+            if start == KERNEL_STARTS or "before replying" not in str(error):
+                raise
+    return None
+
+
+def _execute(job: Job) -> str | None:
+    """Run one notebook in this process's kernel; the message of its failure, or None."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    with tempfile.TemporaryDirectory(prefix="belonging-", ignore_cleanup_errors=True) as scratch:
+        os.environ.update(_environment(Path(scratch)))
+        try:
+            executed = _in_a_fresh_kernel(job, scratch)
         except papermill.PapermillExecutionError as error:
             return _failure(job, error)
         except DeadKernelError:
