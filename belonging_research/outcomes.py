@@ -100,7 +100,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     if len(daily):
         pooled = _pool(daily)
         parts += [_whole_year(pooled), _fortnights(pooled)]
-    outcomes = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    outcomes = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     columns = [column.name for column in OUTCOMES.columns]
     outcomes = outcomes[columns].sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
     schema = OUTCOMES.schema.with_metadata(
@@ -203,6 +203,9 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
     for group, rows in dated.groupby(["layout", "period", "phase", "outcome"]):
         missed = rows.pivot_table(index="unit", columns="as_at", values="numerator", aggfunc="last")
         possible = rows.pivot_table(index="unit", columns="as_at", values="denominator", aggfunc="last")
+        if missed.empty or possible.empty:  # a register code that this stack does not have
+            continue
+        missed = missed.reindex(columns=possible.columns)
         rate, filled = fortnight_rates(missed, possible)
         long = rate.reset_index().melt(id_vars="unit", value_name="value")
         long["filled"] = filled.reset_index().melt(id_vars="unit")["value"].to_numpy()

@@ -1,0 +1,8 @@
+"""Try to break a finding: one function a check, each a `CheckResult` with a sentence."""
+
+from __future__ import annotations
+
+from belonging_research.checks.county import CHECKS, run_checks
+from belonging_research.checks.result import CheckResult
+
+__all__ = ["CHECKS", "CheckResult", "run_checks"]

@@ -43,6 +43,8 @@ class Estimate:
     are natural logs of actual over predicted), in the outcome's own direction. ``intervals`` maps a level
     (``"0.95"``) to (low, high), all inverted from the same reference as ``p_value``.
     ``placebos`` are the scaled errors of the reference units, one a unit, in ``placebo_units``' order.
+    ``actual`` and ``predicted`` are levels of the treated unit over the post years (proportions). ``imbalance`` is
+    the gap to the comparison over the base years, in SDs of the units' own base levels (None where not defined).
     """
 
     outcome: str
@@ -80,4 +82,5 @@ class Estimate:
     registered: bool
     placebo_units: tuple[str, ...] = ()
     placebos: tuple[float, ...] = ()
+    imbalance: float | None = None
     notes: tuple[str, ...] = field(default=())

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from belonging_research.errors import SourceError
 from belonging_research.sources import geography
-from belonging_research.sources.batch import Batch, Request, because, first_true, refuse_duplicates
-from belonging_research.sources.figures import KEY, Measure, Reading, read_rows
+from belonging_research.sources.batch import Batch, Request, because, first_true, numbers, refuse_duplicates
+from belonging_research.sources.figures import KEY, Measure, Reading, read_rows, refuse_impossible
 
 _SESSIONS = (
     Measure(
@@ -191,10 +191,17 @@ def _read_long(
                 "instance, 'Overall absence' or 'Persistent absence'. Check that the labels were not changed."
             )
         refuse_duplicates(whole, [*KEY, "column"])
+        _refuse_impossible_cells(whole, values)
         keys = [name for name in batch.table.column_names if name not in (*names, *values, "row")]
-        return _kind(replace(whole, table=_widen(whole.table, keys, values)))
+        return _kind(replace(whole, table=_widen(whole.table.drop_columns(list(names)), keys, values)))
 
     return read_rows(batch, measures, request, family="absence", adjust=widen)
+
+
+def _refuse_impossible_cells(batch: Batch, values: tuple[str, str]) -> None:
+    """Checks that must name the file's own row and column, which the widened table no longer has."""
+    count, rate = (numbers(batch, name)[0] for name in values)
+    refuse_impossible(batch, Measure(outcome="", rate=values[1]), count, count, rate)
 
 
 def _widen(table: pa.Table, keys: list[str], values: tuple[str, str]) -> pa.Table:

@@ -43,7 +43,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Rows of a file and the number left out for each reason; ``rows_read`` ends with the report year."""
+    """Rows of a file and the number left out for each reason; ``rows_read`` ends with the report year.
+
+    ``written`` is each column's own name to the one in the file's header, which is what an error must name.
+    """
 
     file: str
     layout: Layout
@@ -51,6 +54,7 @@ class Batch:
     rows_read: int = 0
     excluded: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, reasons: pa.Array | pa.ChunkedArray) -> Batch:
         """The rows with no reason; the others are counted under theirs."""
@@ -72,6 +76,7 @@ class Batch:
     def fault(self, at: int, column: str, found: str, expected: str, mend: str) -> SourceError:
         """The error for a cell: file, row, column, what was found, what was expected, how to mend it."""
         row = self.table["row"][at].as_py()
+        column = self.written.get(column, column)
         return SourceError(f"{self.file}: row {row}, column {column}: found {found}; expected {expected}. {mend}")
 
 

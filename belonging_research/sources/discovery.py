@@ -224,5 +224,6 @@ def _named_apart(found: Sequence[Found]) -> list[Found]:
 
 def read_batch(file: Found, positions: Mapping[str, int] | None = None) -> tuple[Batch, Cells]:
     """The cells of a file under the layout's own names, and further columns of a workbook by position."""
-    cells = read_cells(file.sniffed, file.header_at, file.layout.columns(file.header), positions)
-    return Batch(file=file.name, layout=file.layout, table=cells.table), cells
+    written = file.layout.columns(file.header)
+    cells = read_cells(file.sniffed, file.header_at, written, positions)
+    return Batch(file=file.name, layout=file.layout, table=cells.table, written=written), cells

@@ -176,7 +176,7 @@ def phases(batch: Batch) -> Batch:
     if at is not None:
         raise batch.fault(
             at,
-            batch.layout.columns(batch.table.column_names).get("phase", "phase"),
+            "phase",
             repr(written[at].as_py()),
             "Total, Primary, Secondary or Special (with or without State-funded)",
             "Correct the cell.",
@@ -257,7 +257,7 @@ def _values(batch: Batch, measure: Measure, read: Mapping[str, tuple[pa.Array, p
     (count, count_reason), (of, of_reason), (rate, rate_reason) = map(
         get, (measure.numerator, measure.denominator, measure.rate)
     )
-    _refuse_impossible(batch, measure, count, of, rate)
+    refuse_impossible(batch, measure, count, of, rate)
     number = pc.is_valid(rate)
     if measure.numerator is not None:
         counted = pc.is_valid(count)
@@ -273,7 +273,14 @@ def _values(batch: Batch, measure: Measure, read: Mapping[str, tuple[pa.Array, p
     }
 
 
-def _refuse_impossible(batch: Batch, measure: Measure, count: pa.Array, of: pa.Array, rate: pa.Array) -> None:
+def refuse_impossible(batch: Batch, measure: Measure, count: pa.Array, of: pa.Array, rate: pa.Array) -> None:
+    """Refuse a share over 100 per cent, and a part greater than its whole.
+
+    Raises
+    ------
+    SourceError
+        Naming row and column.
+    """
     if measure.share and measure.rate is not None:
         at = first_true(pc.greater(rate, 100.0 + 1e-9))
         if at is not None:

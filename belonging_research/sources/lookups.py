@@ -251,7 +251,10 @@ def read_lookups(files: Sequence[Found], data_as_at: date | None) -> Lookups:
         accounts.append(account_lookup(file, batch, excluded))
     return Lookups(
         councils=tuple(councils),
-        neighbours=pa.concat_tables(models) if models else NEIGHBOURS.empty_table(),
+        # In an order of its own, so that files may be called anything.
+        neighbours=pa.concat_tables([NEIGHBOURS.empty_table(), *models]).sort_by(
+            [(name, "ascending") for name in ("model", "unit", "rank")]
+        ),
         year_types=year_types,
         files=tuple(accounts),
         notes=tuple(_absent(files, councils, models, year_types)),

@@ -1,0 +1,306 @@
+"""Try to break a county finding: one function a check, each a result with a sentence (rules of the plan's table).
+
+Every check takes the estimate it is asked about and the panel and plan behind it. Differences are in the outcome's
+unit, in sentences in points (hundredths of a rate) or per cent of a ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from belonging_research.checks.result import CheckResult, Severity, Status
+from belonging_research.errors import EstimateError, FindingError, PanelError
+from belonging_research.estimators.county import estimate_specification, false_start_reference, fit
+from belonging_research.estimators.placebo import placebo_p, power_at
+from belonging_research.estimators.result import Estimate
+from belonging_research.panel import Panel, Specification, compare, response
+from belonging_research.plan import Plan
+from belonging_research.tables import Source
+
+FEWEST_TREATED_FOR_CLUSTERS = 20
+FALSE_START_P = 0.05
+LEAST_POWER = 0.5
+LEAST_RESPONSE, MOST_MOVED_RESPONSE = 0.90, 0.05
+LARGEST_WEIGHT = 0.25
+
+
+def specification_of(estimate: Estimate) -> Specification:
+    """The specification that an estimate was made with."""
+    return Specification(
+        outcome=estimate.outcome,
+        source=estimate.source,
+        phase=estimate.phase,
+        method=estimate.method,  # type: ignore[arg-type]
+        base=estimate.base,
+        post=estimate.post,
+    )
+
+
+def _size(value: float, unit: str) -> str:
+    if unit == "log_ratio":
+        return f"{100 * (np.exp(abs(value)) - 1):.1f} per cent"
+    points = abs(value) if unit == "per_100_pupils" else 100 * abs(value)
+    return f"{points:.2f} points"
+
+
+def _result(
+    name: str,
+    status: Status,
+    severity: Severity,
+    sentence: str,
+    *,
+    value: float | None = None,
+    limit: float | None = None,
+    power: float | None = None,
+    direction: int = 0,
+) -> CheckResult:
+    return CheckResult(
+        name=name, status=status, severity=severity, value=value, limit=limit, power=power, sentence=sentence, direction=direction
+    )
+
+
+def inference_fits(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Fatal: cluster-robust or analytic errors with fewer than about 20 treated councils are refused."""
+    fits = estimate.inference in ("placebo", "randomisation", "exact") or estimate.n_treated >= FEWEST_TREATED_FOR_CLUSTERS
+    sentence = (
+        f"Uncertainty comes from {estimate.n_reference} other councils put in {plan.place}'s place, each fitted anew."
+        if fits
+        else f"{estimate.inference} errors cannot be trusted with {estimate.n_treated} treated council(s); use placebos."
+    )
+    return (_result("inference_fits", "pass" if fits else "fail", "fatal", sentence, value=float(estimate.n_reference)),)
+
+
+def series_complete(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Fatal: the treated council has every base and post year on one boundary and from one series."""
+    years = (*estimate.base, *estimate.post)
+    comparison = compare(panel, plan, specification_of(estimate))
+    whole = bool(np.isfinite(comparison.before[0]).all() and np.isfinite(comparison.after[0]).all())
+    sentence = f"{plan.place} has a figure for each of {', '.join(years)}, on one boundary and from one series."
+    return (_result("series_complete", "pass" if whole else "fail", "fatal", sentence, value=float(len(years))),)
+
+
+def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """The error rate of the sentence on the reader's own data; a caution while it is not measured for this plan."""
+    sentence = "How often this method is wrong on councils where nothing was done has not been measured for this plan."
+    return (_result("calibrated_size", "fail", "caution", sentence),)
+
+
+def false_start(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: an effect in the year before the start (Abadie et al. 2015), with the power that this test had."""
+    year = plan.base[-1]
+    try:
+        placebos, early = false_start_reference(panel, plan, specification_of(estimate))
+    except (PanelError, EstimateError) as fault:
+        return (_result("false_start", "no_test", "serious", f"No false start in {year} could be tried: {fault}"),)
+    planned = plan.outcome(estimate.outcome)
+    unit = 1.0 if planned.unit == "per_100_pupils" else 0.01
+    p = placebo_p(early, placebos.scale, placebos.z)
+    power = power_at(placebos.z, placebos.scale, planned.sesoi / unit, FALSE_START_P)
+    status: Status = "fail" if p <= FALSE_START_P else "pass" if power >= LEAST_POWER else "no_test"
+    said = {
+        "fail": "so the comparison was already off before anything began",
+        "pass": "and this test would have shown an effect worth having",
+        "no_test": f"but this test had only {100 * power:.0f} chances in 100 of showing an effect worth having",
+    }
+    sentence = (
+        f"Had it begun in {year}, {plan.place} would have been {_size(unit * early, planned.unit)} "
+        f"{'above' if early > 0 else 'below'} its comparison (p = {p:.2f}), {said[status]}."
+    )
+    return (_result("false_start", status, "serious", sentence, value=p, limit=FALSE_START_P, power=power),)
+
+
+def base_year(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: refitted without the last base year, the answer moves by more than the smallest effect of interest."""
+    year = estimate.base[-1]
+    try:
+        other = estimate_specification(panel, plan, replace(specification_of(estimate), without_years=(year,)))
+    except (PanelError, EstimateError) as fault:
+        return (_result("base_year", "no_test", "serious", f"Could not be refitted without {year}: {fault}"),)
+    sentence = f"Fitted without {year}, the estimate moves by {_size(other.value - estimate.value, estimate.unit)}."
+    return (_moved("base_year", other.value - estimate.value, plan.outcome(estimate.outcome).sesoi, sentence),)
+
+
+def _moved(name: str, shift: float, limit: float, sentence: str) -> CheckResult:
+    return _result(name, "fail" if abs(shift) > limit else "pass", "serious", sentence, value=abs(shift), limit=limit)
+
+
+def sources_agree(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Census against daily registers: serious beyond the smallest effect of interest, a caution beyond half of it."""
+    source: Source = "daily" if estimate.source == "census" else "census"
+    limit = plan.outcome(estimate.outcome).sesoi
+    try:
+        other = estimate_specification(panel, plan, replace(specification_of(estimate), source=source))
+    except (PanelError, EstimateError):
+        sentence = f"The {source} series does not have these years yet, so the two cannot be compared."
+        return (_result("sources_agree", "no_test", "serious", sentence, limit=limit),)
+    shift = abs(other.value - estimate.value)
+    sentence = f"Census and daily registers differ by {_size(shift, estimate.unit)} in what they say of {plan.place}."
+    severity: Severity = "serious" if shift > limit or shift <= limit / 2 else "caution"
+    status: Status = "fail" if shift > limit / 2 else "pass"
+    return (_result("sources_agree", status, severity, sentence, value=shift, limit=limit),)
+
+
+def leave_one_donor(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: without any one council the answer moves by more than the smallest effect of interest."""
+    return (_leave_out("leave_one_donor", estimate, panel, plan, {u: (u,) for u in estimate.placebo_units}, "council"),)
+
+
+def leave_one_region(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: without any one region's councils the answer moves by more than the smallest effect of interest."""
+    regions: dict[str, tuple[str, ...]] = {}
+    for unit in estimate.placebo_units:
+        regions[panel.regions.get(unit, "unknown")] = (*regions.get(panel.regions.get(unit, "unknown"), ()), unit)
+    return (_leave_out("leave_one_region", estimate, panel, plan, regions, "region"),)
+
+
+def _leave_out(
+    name: str, estimate: Estimate, panel: Panel, plan: Plan, groups: Mapping[str, tuple[str, ...]], what: str
+) -> CheckResult:
+    limit = plan.outcome(estimate.outcome).sesoi
+    unit = 1.0 if estimate.unit == "per_100_pupils" else 0.01
+    comparison = compare(panel, plan, specification_of(estimate))
+    shifts = {}
+    for group, units in groups.items():
+        kept = np.array([place == 0 or u not in units for place, u in enumerate(comparison.units)])
+        if kept.sum() < 3:
+            continue
+        smaller = _only(comparison, kept, just_treated=True)
+        shifts[group] = unit * float(fit(smaller, plan).effects[0]) - estimate.value
+    worst = max(shifts, key=lambda g: (abs(shifts[g]), g))
+    shift = shifts[worst]
+    sentence = (
+        f"Leaving out any one {what} moves the estimate by at most {_size(shift, estimate.unit)}"
+        + (f" ({panel.names.get(worst, worst)})." if what == "region" or estimate.layer == "county" else ".")
+    )
+    return _moved(name, shift, limit, sentence)
+
+
+def _only(comparison, kept, *, just_treated: bool):  # type: ignore[no-untyped-def]
+    old = np.flatnonzero(kept)
+    place = {int(o): n for n, o in enumerate(old)}
+    return replace(
+        comparison,
+        units=tuple(comparison.units[i] for i in old),
+        predictors=comparison.predictors[old],
+        fortnights=comparison.fortnights[old],
+        before=comparison.before[old],
+        after=comparison.after[old],
+        outcome=comparison.outcome[old],
+        path=comparison.path[old],
+        sizes=comparison.sizes[old],
+        neighbours=tuple(tuple(place[n] for n in comparison.neighbours[i] if n in place) for i in old),
+    )
+
+
+def coverage(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: under 90% of the treated council's schools sent registers, or that share moved by over 0.05."""
+    unit = panel.treated[0]
+    shares = {p: response(panel, unit, p) for p in (*estimate.base, *estimate.post)}
+    known = {p: share for p, share in shares.items() if share is not None}
+    if len(known) < len(shares):
+        missing = ", ".join(p for p in shares if p not in known)
+        sentence = f"The share of schools that sent registers is not printed for {missing}."
+        return (_result("coverage", "no_test", "serious", sentence, limit=LEAST_RESPONSE),)
+    least, moved = min(known.values()), max(known.values()) - min(known.values())
+    fine = least >= LEAST_RESPONSE and moved <= MOST_MOVED_RESPONSE
+    sentence = (
+        f"Between {100 * least:.1f}% and {100 * max(known.values()):.1f}% of {plan.place}'s schools sent registers; "
+        f"the share moved by {100 * moved:.1f} points over the years compared."
+    )
+    return (_result("coverage", "pass" if fine else "fail", "serious", sentence, value=least, limit=LEAST_RESPONSE),)
+
+
+def largest_weight(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Caution: one council carries over a quarter of the comparison."""
+    unit, weight = max(estimate.weights.items(), key=lambda item: (item[1], item[0]), default=("", 0.0))
+    sentence = f"The largest share of the comparison is {100 * weight:.0f}% ({panel.names.get(unit, 'no council')})."
+    status: Status = "fail" if weight > LARGEST_WEIGHT else "pass"
+    return (_result("largest_weight", status, "caution", sentence, value=weight, limit=LARGEST_WEIGHT),)
+
+
+def contaminated_donors(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Caution: whether an effect is noticed depends on councils that border, did something alike, or respond poorly."""
+    alpha = plan.alpha(panel.report_year)
+    noticed = estimate.p_value <= alpha
+    own = specification_of(estimate)
+    variants = {
+        "without councils that border it": replace(own, without=tuple(plan.donors.bordering)),
+        "with the councils left out by name": replace(own, also=tuple(sorted(e.unit for e in plan.excluded))),
+        "without councils whose registers are incomplete": replace(own, without=_poor_response(estimate, panel, plan)),
+    }
+    found = {}
+    for words, variant in variants.items():
+        try:
+            found[words] = estimate_specification(panel, plan, variant)
+        except (PanelError, EstimateError):
+            continue
+    changed = [words for words, other in found.items() if (other.p_value <= alpha) != noticed]
+    shift = max((abs(other.value - estimate.value) for other in found.values()), default=None)
+    sentence = (
+        f"Fitted {' or '.join(changed)}, the answer to whether a difference is noticed changes."
+        if changed
+        else f"Fitted {', '.join(found)}, the answer stays; the estimate moves by at most {_size(shift or 0.0, estimate.unit)}."
+    )
+    status: Status = "fail" if changed else "pass" if found else "no_test"
+    return (_result("contaminated_donors", status, "caution", sentence, value=shift),)
+
+
+def _poor_response(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[str, ...]:
+    poor = []
+    for unit in estimate.placebo_units:
+        shares = [response(panel, unit, p) for p in (estimate.base[-1], *estimate.post)]
+        known = [share for share in shares if share is not None]
+        if known and (min(known) < plan.donors.low_response or max(known) - min(known) > plan.donors.moved_response):
+            poor.append(unit)
+    return tuple(poor)
+
+
+def other_events(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Caution: each other thing that happened to the treated council alone."""
+    return tuple(
+        _result(
+            f"other_events: {event.name}",
+            "fail",
+            "caution",
+            f"{event.name} ({event.when}) touched {plan.place} too; its part cannot be told apart.",
+        )
+        for event in plan.events
+    )
+
+
+CHECKS: Mapping[str, Callable[[Estimate, Panel, Plan], tuple[CheckResult, ...]]] = {
+    check.__name__: check
+    for check in (
+        inference_fits,
+        series_complete,
+        calibrated_size,
+        false_start,
+        base_year,
+        sources_agree,
+        leave_one_donor,
+        leave_one_region,
+        coverage,
+        largest_weight,
+        contaminated_donors,
+        other_events,
+    )
+}
+
+
+def run_checks(
+    estimate: Estimate, panel: Panel, plan: Plan, *, only: tuple[str, ...] | None = None
+) -> tuple[CheckResult, ...]:
+    """The plan's checks of one estimate, in the plan's order; ``only`` takes some of them.
+
+    Raises :class:`FindingError` for a check that is not built: the plan lists only those that are.
+    """
+    unknown = [name for name in plan.checks if name not in CHECKS]
+    if unknown:
+        raise FindingError(
+            f"plan {plan.study}: checks lists {', '.join(unknown)}, which is not built; there are {', '.join(CHECKS)}."
+        )
+    wanted = [name for name in plan.checks if only is None or name in only]
+    return tuple(result for name in wanted for result in CHECKS[name](estimate, panel, plan))

@@ -1,0 +1,279 @@
+"""One treated council: every method as arrays over the same comparison, inference by size-scaled placebos.
+
+Whatever is fitted for the treated council is fitted again for each donor in its place. Weights are fitted on years
+before the start only, so an effect's size can never move them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from belonging_research.errors import BelongingError, EstimateError, PanelError
+from belonging_research.estimators.placebo import (
+    critical_value,
+    detectable_effect,
+    fit_size_variance,
+    interval,
+    placebo_p,
+    power_at,
+    size_scale,
+    type_m,
+)
+from belonging_research.estimators.result import Estimate, PathPoint
+from belonging_research.estimators.synthetic_difference import (
+    difference_in_differences_effects,
+    synthetic_did_effects,
+)
+from belonging_research.estimators.weights import leave_one_out_simplex_weights, ridge_augmented_weights
+from belonging_research.panel import Comparison, Panel, Specification, compare, deciding_source, false_start
+from belonging_research.plan import Method, Plan
+from belonging_research.tables import Phase, Source, first_year
+
+Floats = NDArray[np.float64]
+
+_ESTIMAND = (
+    "the treated council's mean rate since the start, less the rate that its comparison predicts for it without "
+    "whatever touched it alone"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Effects of every unit as if treated, (n,), in hundredths; weights (n, n) where the method has any.
+
+    ``judged``: (n,) units with an effect (a method by neighbours has none for a unit without neighbours).
+    """
+
+    effects: Floats
+    weights: Floats | None
+    judged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The placebos of one fit: errors over their scales ``z`` (J,), and the scale at the treated unit's size."""
+
+    z: Floats
+    scale: float
+    units: tuple[str, ...]
+    variance: tuple[float, float]
+
+
+def fit(comparison: Comparison, plan: Plan) -> Fit:
+    """Fit a specification's method for the treated unit and, in its place, for every donor.
+
+    Methods: ridge-augmented synthetic control (Ben-Michael, Feller & Rothstein 2021) with the plan's penalties;
+    plain synthetic control on the fortnights (Abadie et al. 2010); synthetic difference-in-differences (Arkhangelsky
+    et al. 2021); difference-in-differences over the base years, against all donors or ten statistical neighbours.
+    Raises :class:`EstimateError` where a method's own needs are not met.
+    """
+    method = comparison.specification.method
+    donors, everyone = comparison.donors, np.ones(len(comparison.units), dtype=bool)
+    if method == "difference_in_differences":
+        effects = difference_in_differences_effects(*_stacked(comparison.before, comparison.outcome), donors)
+        return Fit(effects=effects, weights=None, judged=everyone)
+    if method == "neighbours_difference_in_differences":
+        return _neighbours_fit(comparison)
+    if method == "synthetic_difference_in_differences":
+        before = comparison.fortnights if comparison.specification.source == "daily" else _years_before(comparison)
+        if not before.shape[1]:
+            before = comparison.before
+        return Fit(effects=synthetic_did_effects(*_stacked(before, comparison.outcome), donors), weights=None, judged=everyone)
+    predictors, rule = comparison.predictors, plan.estimator
+    if method == "synthetic_control" and comparison.fortnights.shape[1]:
+        predictors = comparison.fortnights
+    penalty = rule.simplex_penalty if method == plan.method else 0.0
+    weights = leave_one_out_simplex_weights(predictors, donors, penalty=penalty)
+    if method == "ridge_augmented_synthetic_control":
+        weights = ridge_augmented_weights(predictors, weights, donors, penalty=rule.augmentation_penalty)
+    return Fit(effects=comparison.outcome - weights @ comparison.outcome, weights=weights, judged=everyone)
+
+
+def _stacked(before: Floats, outcome: Floats) -> tuple[Floats, int]:
+    return np.column_stack([before, outcome]), before.shape[1]
+
+
+def _years_before(comparison: Comparison) -> Floats:
+    start = min(comparison.specification.post)
+    return comparison.path[:, [year < start for year in comparison.path_years]]
+
+
+def _neighbours_fit(comparison: Comparison) -> Fit:
+    change = comparison.outcome - comparison.before.mean(axis=1)
+    near = comparison.neighbours
+    judged = np.array([len(own) >= 2 for own in near])
+    if not judged[0]:
+        raise EstimateError(
+            f"{comparison.specification.outcome}: fewer than 2 statistical neighbours of the treated council are "
+            "donors. Add the statistical neighbours workbook to the data, or leave this method out of the plan."
+        )
+    mean = np.array([change[list(own)].mean() if ok else np.nan for own, ok in zip(near, judged, strict=True)])
+    return Fit(effects=change - mean, weights=None, judged=judged)
+
+
+def reference(comparison: Comparison, fitted: Fit) -> Reference:
+    """The placebos over s(n), s(n)^2 = a0 + b0/n fitted on them and so without the treated unit (Ferman & Pinto 2019)."""
+    chosen = np.flatnonzero(comparison.donors & fitted.judged)
+    errors, sizes = fitted.effects[chosen], comparison.sizes[chosen]
+    variance = fit_size_variance(errors, sizes)
+    return Reference(
+        z=errors / size_scale(variance, sizes),
+        scale=float(size_scale(variance, comparison.sizes[:1])[0]),
+        units=tuple(comparison.units[i] for i in chosen),
+        variance=variance,
+    )
+
+
+def estimate(
+    panel: Panel,
+    plan: Plan,
+    outcome: str,
+    *,
+    method: Method | None = None,
+    phase: Phase = "all",
+    source: Source | None = None,
+    base: tuple[str, ...] | None = None,
+    post: tuple[str, ...] | None = None,
+) -> Estimate:
+    """The effect on one outcome: by default the plan's registered method, base, post and deciding source.
+
+    Returns an :class:`Estimate` in the outcome's unit. Raises :class:`PanelError` where figures are missing and
+    :class:`EstimateError` where the design allows no number.
+    """
+    post = post or tuple(p for p in plan.post if p <= panel.report_year)
+    source = source or deciding_source(panel, plan, outcome, post)
+    if source is None:
+        raise PanelError(f"{outcome}: no series has every year of {', '.join(post) or 'the post period'}; it is not out.")
+    return estimate_specification(
+        panel,
+        plan,
+        Specification(
+            outcome=outcome, source=source, phase=phase, method=method or plan.method, base=base or plan.base, post=post
+        ),
+    )
+
+
+def estimate_specification(panel: Panel, plan: Plan, specification: Specification) -> Estimate:
+    """As :func:`estimate`, for any specification (a check's variant among them)."""
+    comparison = compare(panel, plan, specification)
+    fitted = fit(comparison, plan)
+    placebos = reference(comparison, fitted)
+    planned = plan.outcome(specification.outcome)
+    unit = 1.0 if planned.unit == "per_100_pupils" else 0.01
+    effect, alpha = float(fitted.effects[0]), plan.alpha(panel.report_year)
+    level = float(comparison.outcome[0])
+    to_level = (lambda x: float(np.exp(x / 100))) if planned.unit == "log_ratio" else (lambda x: float(x / 100))
+    promised, how = _promise(panel, plan, specification)
+    shape = promised or placebos
+    wanted = sorted({0.95, 0.9, round(1 - alpha, 6), round(1 - 2 * alpha, 6)})
+    weights = fitted.weights
+    return Estimate(
+        outcome=specification.outcome,
+        unit=planned.unit,
+        estimand=_ESTIMAND,
+        method=specification.method,
+        layer="county",
+        phase=specification.phase,
+        subgroup=None,
+        source=specification.source,
+        base=specification.base,
+        post=specification.post,
+        plan_digest=plan.digest,
+        panel_digest=panel.digest,
+        value=unit * effect,
+        actual=to_level(level),
+        predicted=to_level(level - effect),
+        std_error=unit * placebos.scale,
+        p_value=placebo_p(effect, placebos.scale, placebos.z),
+        intervals={f"{k:g}": _scaled(interval(effect, placebos.scale, placebos.z, k), unit) for k in wanted},
+        inference="placebo",
+        n_reference=len(placebos.z),
+        n_treated=1,
+        n_units=len(comparison.units),
+        n_clusters=None,
+        n_pupils=None,
+        detectable=unit * detectable_effect(promised.z, promised.scale, alpha) if promised else None,
+        detectable_05=unit * detectable_effect(promised.z, promised.scale, 0.05) if promised else None,
+        detectable_realised_05=unit * detectable_effect(placebos.z, placebos.scale, 0.05),
+        power_at_sesoi=power_at(shape.z, shape.scale, planned.sesoi / unit, alpha),
+        type_m=type_m(shape.z, shape.scale, planned.sesoi / unit, alpha),
+        detectable_how=how,
+        weights=_named_weights(comparison, weights),
+        path=_path(comparison, fitted, to_level) if weights is not None else (),
+        registered=_is_registered(specification, plan, panel),
+        placebo_units=placebos.units,
+        placebos=tuple(float(v) for v in placebos.z),
+        imbalance=_imbalance(comparison, weights),
+        notes=tuple(f"{left.n} of {left.of} left out: {left.reason}" for left in (*panel.exclusions, *comparison.left)),
+    )
+
+
+def _scaled(ends: tuple[float, float], unit: float) -> tuple[float, float]:
+    return unit * ends[0], unit * ends[1]
+
+
+def _promise(panel: Panel, plan: Plan, of: Specification) -> tuple[Reference | None, str]:
+    """The placebos of a false start in the last base year: what the plan could promise before outcomes were read."""
+    try:
+        return false_start_reference(panel, plan, of)[0], f"placebos of a false start in {of.base[-1]}"
+    except (PanelError, EstimateError) as fault:
+        return None, f"not known before outcomes were read: {fault}"
+
+
+def false_start_reference(panel: Panel, plan: Plan, of: Specification) -> tuple[Reference, float]:
+    """Placebos of the same method one year early, and the treated unit's own effect then (hundredths)."""
+    early = replace(false_start(of, plan.base), without=of.without, also=of.also)
+    comparison = compare(panel, plan, early)
+    fitted = fit(comparison, plan)
+    return reference(comparison, fitted), float(fitted.effects[0])
+
+
+def _named_weights(comparison: Comparison, weights: Floats | None) -> dict[str, float]:
+    if weights is None:
+        return {}
+    return {u: float(w) for u, w in zip(comparison.units[1:], weights[0, 1:], strict=True)}
+
+
+def _imbalance(comparison: Comparison, weights: Floats | None) -> float | None:
+    if weights is None:
+        return None
+    base = comparison.before.mean(axis=1)
+    spread = float(base[1:].std(ddof=1))
+    return float(base[0] - weights[0] @ base) / spread if spread > 0 else None
+
+
+def _path(comparison: Comparison, fitted: Fit, to_level) -> tuple[PathPoint, ...]:  # type: ignore[no-untyped-def]
+    """Each year of the treated unit beside its mix; low and high hold 95% of the size-scaled placebo gaps that year."""
+    if fitted.weights is None:
+        return ()
+    start = first_year(min(comparison.specification.post))
+    gaps = comparison.path - fitted.weights @ comparison.path
+    points = []
+    for place, year in enumerate(comparison.path_years):
+        actual, gap = float(comparison.path[0, place]), float(gaps[0, place])
+        try:
+            one_year = reference(comparison, replace(fitted, effects=gaps[:, place]))
+            half = critical_value(one_year.z, 0.05) * one_year.scale
+        except BelongingError:
+            half = None
+        predicted = actual - gap
+        points.append(
+            PathPoint(
+                period=year,
+                event_time=first_year(year) - start,
+                actual=to_level(actual),
+                predicted=to_level(predicted),
+                low=None if half is None else to_level(predicted - half),
+                high=None if half is None else to_level(predicted + half),
+            )
+        )
+    return tuple(points)
+
+
+def _is_registered(of: Specification, plan: Plan, panel: Panel) -> bool:
+    pooled = tuple(p for p in plan.post if p <= panel.report_year)
+    plain = not (of.without or of.also or of.without_years)
+    return plain and of.method == plan.method and of.phase == "all" and of.base == plan.base and of.post == pooled
