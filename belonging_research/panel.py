@@ -111,7 +111,9 @@ class Comparison:
         return np.arange(len(self.units)) > 0
 
 
-def build_panel(outcomes: pa.Table, plan: Plan, *, layer: Literal["county"] = "county", neighbours: pa.Table | None = None) -> Panel:
+def build_panel(
+    outcomes: pa.Table, plan: Plan, *, layer: Literal["county"] = "county", neighbours: pa.Table | None = None
+) -> Panel:
     """The panel of a layer.
 
     ``outcomes``: a table of :data:`tables.OUTCOMES` with its metadata; ``neighbours``: the extract's table of
@@ -161,7 +163,9 @@ def _one_series(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[columns].reset_index(drop=True)
 
 
-def _donor_pool(councils: pd.DataFrame, plan: Plan, treated: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Left, ...]]:
+def _donor_pool(
+    councils: pd.DataFrame, plan: Plan, treated: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[Left, ...]]:
     current = set(councils.loc[councils["period"] >= plan.base[-1], "unit"])
     everyone = sorted(set(councils["unit"]) - set(treated))
     named = {e.unit: e.reason for e in plan.excluded}
@@ -284,7 +288,9 @@ def compare(panel: Panel, plan: Plan, specification: Specification) -> Compariso
     pool = [unit for unit in dict.fromkeys((*panel.donors, *of.also)) if unit not in of.without]
     reasons = _incomplete(pool, years[needed], predictors, panel.sizes, log=log)
     if reasons_treated := _incomplete([treated], years[needed], predictors, panel.sizes, log=log):
-        raise PanelError(f"{of.outcome} ({of.source}): {panel.names.get(treated, treated)}: {reasons_treated[treated]}.")
+        raise PanelError(
+            f"{of.outcome} ({of.source}): {panel.names.get(treated, treated)}: {reasons_treated[treated]}."
+        )
     units = [treated, *sorted(unit for unit in pool if unit not in reasons)]
     if len(units) < 3:
         raise PanelError(f"{of.outcome} ({of.source}, {of.phase}): {len(units) - 1} complete donor(s); 2 are needed.")
@@ -316,7 +322,7 @@ def _incomplete(
     pool: list[str], years: pd.DataFrame, predictors: pd.DataFrame, sizes: dict[str, float], *, log: bool
 ) -> dict[str, str]:
     values, known = years.reindex(pool), predictors.reindex(pool)
-    reasons = {unit: "not complete in base and post" for unit in values.index[values.isna().any(axis=1)]}
+    reasons = dict.fromkeys(values.index[values.isna().any(axis=1)], "not complete in base and post")
     for unit in known.index[known.isna().any(axis=1)]:
         reasons.setdefault(unit, "a predictor is missing")
     if log:
@@ -371,11 +377,27 @@ def false_start(specification: Specification, base: tuple[str, ...]) -> Specific
     return replace(specification, base=base[:-1] or (shift_year(post, -1),), post=(post,), without_years=())
 
 
-def response(panel: Panel, unit: str, period: str) -> float | None:
-    """Share of a council's schools that sent registers, last snapshot of the year; None where not printed."""
-    rows = _rows(panel, _RESPONSE, "daily", "all", "council")
-    rows = rows[(rows["unit"] == unit) & (rows["period"] == period) & rows["interval_end"].isna()]
-    return float(rows["value"].iloc[0]) if len(rows) and pd.notna(rows["value"].iloc[0]) else None
+def response(panel: Panel) -> pd.DataFrame:
+    """Share of each council's schools that sent registers, last snapshot of the year: unit x year, NaN if not printed."""
+    return series(panel, _RESPONSE, source="daily")
+
+
+def subset(comparison: Comparison, kept: NDArray[np.bool_]) -> Comparison:
+    """The comparison of some of its units, (n,) True for those; the treated unit must be among them."""
+    old = np.flatnonzero(kept)
+    place = {int(o): n for n, o in enumerate(old)}
+    return replace(
+        comparison,
+        units=tuple(comparison.units[i] for i in old),
+        predictors=comparison.predictors[old],
+        fortnights=comparison.fortnights[old],
+        before=comparison.before[old],
+        after=comparison.after[old],
+        outcome=comparison.outcome[old],
+        path=comparison.path[old],
+        sizes=comparison.sizes[old],
+        neighbours=tuple(tuple(place[n] for n in comparison.neighbours[i] if n in place) for i in old),
+    )
 
 
 def levels(panel: Panel, plan: Plan, outcome: str, *, source: Source) -> pa.Table:

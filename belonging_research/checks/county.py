@@ -16,7 +16,7 @@ from belonging_research.errors import EstimateError, FindingError, PanelError
 from belonging_research.estimators.county import estimate_specification, false_start_reference, fit
 from belonging_research.estimators.placebo import placebo_p, power_at
 from belonging_research.estimators.result import Estimate
-from belonging_research.panel import Panel, Specification, compare, response
+from belonging_research.panel import Panel, Specification, compare, response, subset
 from belonging_research.plan import Plan
 from belonging_research.tables import Source
 
@@ -58,19 +58,29 @@ def _result(
     direction: int = 0,
 ) -> CheckResult:
     return CheckResult(
-        name=name, status=status, severity=severity, value=value, limit=limit, power=power, sentence=sentence, direction=direction
+        name=name,
+        status=status,
+        severity=severity,
+        value=value,
+        limit=limit,
+        power=power,
+        sentence=sentence,
+        direction=direction,
     )
 
 
 def inference_fits(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """Fatal: cluster-robust or analytic errors with fewer than about 20 treated councils are refused."""
-    fits = estimate.inference in ("placebo", "randomisation", "exact") or estimate.n_treated >= FEWEST_TREATED_FOR_CLUSTERS
+    fits = estimate.inference in ("placebo", "randomisation", "exact")
+    fits = fits or estimate.n_treated >= FEWEST_TREATED_FOR_CLUSTERS
     sentence = (
         f"Uncertainty comes from {estimate.n_reference} other councils put in {plan.place}'s place, each fitted anew."
         if fits
         else f"{estimate.inference} errors cannot be trusted with {estimate.n_treated} treated council(s); use placebos."
     )
-    return (_result("inference_fits", "pass" if fits else "fail", "fatal", sentence, value=float(estimate.n_reference)),)
+    return (
+        _result("inference_fits", "pass" if fits else "fail", "fatal", sentence, value=float(estimate.n_reference)),
+    )
 
 
 def series_complete(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -167,41 +177,22 @@ def _leave_out(
         kept = np.array([place == 0 or u not in units for place, u in enumerate(comparison.units)])
         if kept.sum() < 3:
             continue
-        smaller = _only(comparison, kept, just_treated=True)
+        smaller = subset(comparison, kept)
         shifts[group] = unit * float(fit(smaller, plan).effects[0]) - estimate.value
     worst = max(shifts, key=lambda g: (abs(shifts[g]), g))
     shift = shifts[worst]
-    sentence = (
-        f"Leaving out any one {what} moves the estimate by at most {_size(shift, estimate.unit)}"
-        + (f" ({panel.names.get(worst, worst)})." if what == "region" or estimate.layer == "county" else ".")
-    )
+    named = panel.names.get(worst, worst)
+    sentence = f"Leaving out any one {what} moves the estimate by at most {_size(shift, estimate.unit)} ({named})."
     return _moved(name, shift, limit, sentence)
-
-
-def _only(comparison, kept, *, just_treated: bool):  # type: ignore[no-untyped-def]
-    old = np.flatnonzero(kept)
-    place = {int(o): n for n, o in enumerate(old)}
-    return replace(
-        comparison,
-        units=tuple(comparison.units[i] for i in old),
-        predictors=comparison.predictors[old],
-        fortnights=comparison.fortnights[old],
-        before=comparison.before[old],
-        after=comparison.after[old],
-        outcome=comparison.outcome[old],
-        path=comparison.path[old],
-        sizes=comparison.sizes[old],
-        neighbours=tuple(tuple(place[n] for n in comparison.neighbours[i] if n in place) for i in old),
-    )
 
 
 def coverage(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: under 90% of the treated council's schools sent registers, or that share moved by over 0.05."""
-    unit = panel.treated[0]
-    shares = {p: response(panel, unit, p) for p in (*estimate.base, *estimate.post)}
-    known = {p: share for p, share in shares.items() if share is not None}
+    years = [*estimate.base, *estimate.post]
+    shares = response(panel).reindex(index=panel.treated[:1], columns=years).iloc[0]
+    known = {str(p): float(share) for p, share in shares.items() if np.isfinite(share)}
     if len(known) < len(shares):
-        missing = ", ".join(p for p in shares if p not in known)
+        missing = ", ".join(p for p in years if p not in known)
         sentence = f"The share of schools that sent registers is not printed for {missing}."
         return (_result("coverage", "no_test", "serious", sentence, limit=LEAST_RESPONSE),)
     least, moved = min(known.values()), max(known.values()) - min(known.values())
@@ -242,20 +233,20 @@ def contaminated_donors(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[C
     sentence = (
         f"Fitted {' or '.join(changed)}, the answer to whether a difference is noticed changes."
         if changed
-        else f"Fitted {', '.join(found)}, the answer stays; the estimate moves by at most {_size(shift or 0.0, estimate.unit)}."
+        else f"Fitted {', '.join(found)}, the answer stays; the estimate moves by at most "
+        f"{_size(shift or 0.0, estimate.unit)}."
     )
     status: Status = "fail" if changed else "pass" if found else "no_test"
     return (_result("contaminated_donors", status, "caution", sentence, value=shift),)
 
 
 def _poor_response(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[str, ...]:
-    poor = []
-    for unit in estimate.placebo_units:
-        shares = [response(panel, unit, p) for p in (estimate.base[-1], *estimate.post)]
-        known = [share for share in shares if share is not None]
-        if known and (min(known) < plan.donors.low_response or max(known) - min(known) > plan.donors.moved_response):
-            poor.append(unit)
-    return tuple(poor)
+    """Donors whose registers are incomplete or became more or less so; one without a printed share is kept."""
+    years = [estimate.base[-1], *estimate.post]
+    shares = response(panel).reindex(index=list(estimate.placebo_units), columns=years)
+    low = shares.min(axis=1) < plan.donors.low_response
+    moved = shares.max(axis=1) - shares.min(axis=1) > plan.donors.moved_response
+    return tuple(str(unit) for unit in shares.index[low | moved])
 
 
 def other_events(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:

@@ -6,6 +6,7 @@ before the start only, so an effect's size can never move them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,7 +82,9 @@ def fit(comparison: Comparison, plan: Plan) -> Fit:
         before = comparison.fortnights if comparison.specification.source == "daily" else _years_before(comparison)
         if not before.shape[1]:
             before = comparison.before
-        return Fit(effects=synthetic_did_effects(*_stacked(before, comparison.outcome), donors), weights=None, judged=everyone)
+        return Fit(
+            effects=synthetic_did_effects(*_stacked(before, comparison.outcome), donors), weights=None, judged=everyone
+        )
     predictors, rule = comparison.predictors, plan.estimator
     if method == "synthetic_control" and comparison.fortnights.shape[1]:
         predictors = comparison.fortnights
@@ -115,7 +118,7 @@ def _neighbours_fit(comparison: Comparison) -> Fit:
 
 
 def reference(comparison: Comparison, fitted: Fit) -> Reference:
-    """The placebos over s(n), s(n)^2 = a0 + b0/n fitted on them and so without the treated unit (Ferman & Pinto 2019)."""
+    """The placebos over s(n), s(n)^2 = a0 + b0/n fitted on them, so not on the treated (Ferman & Pinto 2019)."""
     chosen = np.flatnonzero(comparison.donors & fitted.judged)
     errors, sizes = fitted.effects[chosen], comparison.sizes[chosen]
     variance = fit_size_variance(errors, sizes)
@@ -146,7 +149,9 @@ def estimate(
     post = post or tuple(p for p in plan.post if p <= panel.report_year)
     source = source or deciding_source(panel, plan, outcome, post)
     if source is None:
-        raise PanelError(f"{outcome}: no series has every year of {', '.join(post) or 'the post period'}; it is not out.")
+        raise PanelError(
+            f"{outcome}: no series has every year of {', '.join(post) or 'the post period'}; it is not out."
+        )
     return estimate_specification(
         panel,
         plan,
@@ -165,7 +170,7 @@ def estimate_specification(panel: Panel, plan: Plan, specification: Specificatio
     unit = 1.0 if planned.unit == "per_100_pupils" else 0.01
     effect, alpha = float(fitted.effects[0]), plan.alpha(panel.report_year)
     level = float(comparison.outcome[0])
-    to_level = (lambda x: float(np.exp(x / 100))) if planned.unit == "log_ratio" else (lambda x: float(x / 100))
+    to_level = _rate_of_log if planned.unit == "log_ratio" else _rate
     promised, how = _promise(panel, plan, specification)
     shape = promised or placebos
     wanted = sorted({0.95, 0.9, round(1 - alpha, 6), round(1 - 2 * alpha, 6)})
@@ -211,6 +216,14 @@ def estimate_specification(panel: Panel, plan: Plan, specification: Specificatio
     )
 
 
+def _rate(hundredths: float) -> float:
+    return hundredths / 100
+
+
+def _rate_of_log(hundredths: float) -> float:
+    return float(np.exp(hundredths / 100))
+
+
 def _scaled(ends: tuple[float, float], unit: float) -> tuple[float, float]:
     return unit * ends[0], unit * ends[1]
 
@@ -245,7 +258,7 @@ def _imbalance(comparison: Comparison, weights: Floats | None) -> float | None:
     return float(base[0] - weights[0] @ base) / spread if spread > 0 else None
 
 
-def _path(comparison: Comparison, fitted: Fit, to_level) -> tuple[PathPoint, ...]:  # type: ignore[no-untyped-def]
+def _path(comparison: Comparison, fitted: Fit, to_level: Callable[[float], float]) -> tuple[PathPoint, ...]:
     """Each year of the treated unit beside its mix; low and high hold 95% of the size-scaled placebo gaps that year."""
     if fitted.weights is None:
         return ()

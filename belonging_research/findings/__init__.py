@@ -6,6 +6,7 @@ family were out. ``record`` writes the row of ``results.json`` from which the ve
 
 from __future__ import annotations
 
+from belonging_research.findings.assessing import Assessment, assess
 from belonging_research.findings.families import holm
 from belonging_research.findings.grades import grade_of, grade_parts
 from belonging_research.findings.judging import judge, judge_all
@@ -15,6 +16,7 @@ from belonging_research.findings.shapes import Candidate, Finding, GradeParts, w
 
 __all__ = [
     "RULES",
+    "Assessment",
     "Candidate",
     "Case",
     "Finding",
@@ -22,6 +24,7 @@ __all__ = [
     "Rule",
     "Said",
     "Verdict",
+    "assess",
     "decide",
     "grade_of",
     "grade_parts",
