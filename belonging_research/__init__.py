@@ -1,0 +1,78 @@
+"""Did the belonging interventions shift attendance and exclusions, for whom, and how sure can anyone be?
+
+The verbs of a notebook, each imported when it is first used: ``from belonging_research import load_plan``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from belonging_research.checks import comparison_mix, detectable_effect, detectable_effects, run_checks
+    from belonging_research.disclosure import clear, open_door
+    from belonging_research.estimators import estimate
+    from belonging_research.findings import assess, judge, judge_all
+    from belonging_research.outcomes import derive_outcomes
+    from belonging_research.panel import build_panel, left_out, levels
+    from belonging_research.plan import load_plan
+    from belonging_research.present import describe, plot, tabulate
+    from belonging_research.simulate.opening import open_extract
+    from belonging_research.sources import load_extract
+
+_ROOM_OF = {
+    "load_plan": "plan",
+    "load_extract": "sources",
+    "open_extract": "simulate.opening",
+    "derive_outcomes": "outcomes",
+    "build_panel": "panel",
+    "levels": "panel",
+    "left_out": "panel",
+    "estimate": "estimators",
+    "run_checks": "checks",
+    "detectable_effect": "checks",
+    "detectable_effects": "checks",
+    "comparison_mix": "checks",
+    "judge": "findings",
+    "judge_all": "findings",
+    "assess": "findings",
+    "open_door": "disclosure",
+    "clear": "disclosure",
+    "plot": "present",
+    "tabulate": "present",
+    "describe": "present",
+}
+
+__all__ = [
+    "assess",
+    "build_panel",
+    "clear",
+    "comparison_mix",
+    "derive_outcomes",
+    "describe",
+    "detectable_effect",
+    "detectable_effects",
+    "estimate",
+    "judge",
+    "judge_all",
+    "left_out",
+    "levels",
+    "load_extract",
+    "load_plan",
+    "open_door",
+    "open_extract",
+    "plot",
+    "run_checks",
+    "tabulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that the command line's help needs no statistics and a broken install can still be examined.
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'belonging_research' has no attribute {name!r}")
+    return getattr(import_module(f"belonging_research.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from belonging_research.errors import BelongingError, PlanError, ReportError
+from belonging_research.shipped import NOTEBOOKS, find_plan
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 DEFAULT_PLAN = "simulated_public"
 BUG, STOPPED = 70, 130
 PACKAGE = Path(__file__).resolve().parent
-# A wheel carries the notebooks inside the package; in a checkout they lie beside it.
-NOTEBOOKS = next(
-    (each for each in (PACKAGE / "_notebooks", PACKAGE.parent / "notebooks") if each.is_dir()),
-    PACKAGE / "_notebooks",
-)
 # One thread a process: the last digits of a sum depend on how many threads share it.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -53,23 +49,6 @@ Examples
   belonging doctor
       why it does not work on this laptop
 """
-
-
-def find_plan(name: str) -> Path:
-    """The file of a plan given as a path or as the name of a shipped one (``dorset_public``).
-
-    Raises
-    ------
-    PlanError
-        If there is neither; the shipped names are listed.
-    """
-    given, shipped = Path(name), NOTEBOOKS / "plans" / f"{name.removesuffix('.toml')}.toml"
-    if given.is_file():
-        return given
-    if shipped.is_file() and given.name == name:
-        return shipped
-    names = ", ".join(sorted(each.stem for each in (NOTEBOOKS / "plans").glob("*.toml")))
-    raise PlanError(f"{name}: no such plan file, and none of the shipped plans: {names}.")
 
 
 def shipped_notebooks() -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from belonging_research.errors import PlanError
+from belonging_research.shipped import find_plan
 from belonging_research.tables import academic_year, first_year
 
 Role = Literal["primary", "secondary", "exploratory"]
@@ -306,3 +307,8 @@ def read_plan(path: Path) -> Plan:
         return Plan.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:
         raise PlanError(_complaint(error, path)) from None
+
+
+def load_plan(name: str) -> Plan:
+    """The plan of a file, or a shipped one by its name (``"dorset_public"``). Raises as :func:`read_plan`."""
+    return read_plan(find_plan(name))

@@ -76,7 +76,7 @@ def inference_fits(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckR
     sentence = (
         f"Uncertainty comes from {estimate.n_reference} other councils put in {plan.place}'s place, each fitted anew."
         if fits
-        else f"{estimate.inference} errors cannot be trusted with {estimate.n_treated} treated council(s); use placebos."
+        else f"{estimate.inference} errors cannot be trusted with {estimate.n_treated} treated; use placebos."
     )
     return (
         _result("inference_fits", "pass" if fits else "fail", "fatal", sentence, value=float(estimate.n_reference)),

@@ -27,6 +27,8 @@ _SEVERE = np.array([0.155, 0.16, 0.165, 0.17, 0.20, 0.245, 0.22, 0.275, 0.322, 0
 _SUSPENSIONS = np.array([4.3, 4.76, 5.08, 5.36, 3.76, 4.25, 6.91, 9.33, 11.31, 11.1, 10.9, 10.8])
 _PERMANENT = np.array([0.082, 0.098, 0.10, 0.10, 0.061, 0.047, 0.078, 0.111, 0.129, 0.127, 0.125, 0.124])
 
+_CODE_E = 0.0145  # per cent of half-days for each suspension per 100 pupils
+
 SHARES = np.array([0.565, 0.415, 0.02])  # of pupils, and of half-days, by phase
 _PHASE_ABSENCE = np.array([0.77, 1.29, 1.80])
 _PHASE_SUSPENSIONS = np.array([0.14, 2.15, 1.30])
@@ -49,11 +51,15 @@ class Draw:
     suspensions: Floats
     pupils_suspended: Floats
     permanent: Floats
+    illness: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annual:
-    """Rates in per cent (events per 100 pupils for suspensions), (n, years, 4): all, primary, secondary, special."""
+    """Rates in per cent (events per 100 pupils for suspensions), (n, years, 4): all, primary, secondary, special.
+
+    Illness and code E half-days are among them though only the registers publish those.
+    """
 
     rates: Mapping[str, Floats]
 
@@ -83,6 +89,7 @@ def draw_annual(rng: np.random.Generator, councils: Councils, treated: int, worl
         unauthorised=absence * np.minimum(unauthorised, 0.6),
         persistent=rng.normal(0, 0.5, (n, 1)) + rng.normal(0, 0.2, (n, t)),
         severe=rng.normal(0, 0.12, (n, 1)) + rng.normal(0, 0.03, (n, t)),
+        illness=0.62 * np.exp(rng.normal(0, 0.03, (n, 1)) + rng.normal(0, 0.01, (n, t))),
         **_draw_exclusions(rng, councils),
     )
 
@@ -107,11 +114,13 @@ def annual_rates(draw: Draw, change_pp: Floats, ratio: Floats, world: World) -> 
     """Rates of one potential outcome. ``change_pp`` and ``ratio``: (n, years), 0 and 1 where nothing is changed."""
     overall = draw.absence + change_pp
     unauthorised = draw.unauthorised + world.unauthorised_part * change_pp
+    ill = draw.illness * (draw.absence - draw.unauthorised) + world.illness_part * change_pp
     by_phase = np.concatenate([np.ones((N_COUNCILS, 1)), draw.phase], axis=1)[:, None, :]
     rates = {
         "overall_absence_rate": overall[:, :, None] * by_phase,
         "unauthorised_absence_rate": unauthorised[:, :, None] * by_phase,
         "authorised_absence_rate": (overall - unauthorised)[:, :, None] * by_phase,
+        "illness_absence_rate": ill[:, :, None] * by_phase,
     }
     missed = rates["overall_absence_rate"]
     persistent = 3.1 * missed - 2.4 + draw.persistent[:, :, None]
@@ -124,6 +133,7 @@ def annual_rates(draw: Draw, change_pp: Floats, ratio: Floats, world: World) -> 
     rates["suspension_rate"] = _phased(suspensions, _PHASE_SUSPENSIONS)
     rates["pupils_with_one_or_more_suspensions_rate"] = _phased(pupils, _PHASE_SUSPENSIONS)
     rates["permanent_exclusion_rate"] = _phased(permanent, _PHASE_PERMANENT)
+    rates["suspended_or_excluded_sessions_rate"] = _CODE_E * rates["suspension_rate"]
     for values in rates.values():
         values[ONE_SCHOOL, :, 2:] = np.nan  # its school is a primary school
         values[ONE_SCHOOL, :, 0] = values[ONE_SCHOOL, :, 1]

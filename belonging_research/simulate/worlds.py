@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-
-_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +20,8 @@ class World:
     """
 
     name: str
-    effect_pp: Mapping[str, float] = _NOTHING
-    suspension_ratio: Mapping[str, float] = _NOTHING
+    effect_pp: Mapping[str, float] = field(default_factory=dict)
+    suspension_ratio: Mapping[str, float] = field(default_factory=dict)
     catcher: str | None = None
     fair: bool = True
     unauthorised_part: float = 0.5
@@ -41,8 +39,8 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         for world in (
             World(
                 name="known_effect",
-                effect_pp=MappingProxyType({"2024/25": -0.6, "2025/26": -1.0, "2026/27": -1.2}),
-                suspension_ratio=MappingProxyType({"2024/25": 0.85, "2025/26": 0.75, "2026/27": 0.70}),
+                effect_pp={"2024/25": -0.6, "2025/26": -1.0, "2026/27": -1.2},
+                suspension_ratio={"2024/25": 0.85, "2025/26": 0.75, "2026/27": 0.70},
             ),
             World(name="nothing_happened"),
         )
