@@ -314,7 +314,8 @@ def compare(panel: Panel, plan: Plan, specification: Specification) -> Compariso
 
 def _hundredths(values: pd.DataFrame, log: bool) -> Floats:
     array = values.to_numpy(float)
-    result: Floats = 100 * (np.log(array) if log else array)
+    # A rate of 0 has no logarithm: missing here, and counted by `_incomplete`.
+    result: Floats = 100 * (np.log(np.where(array > 0, array, np.nan)) if log else array)
     return result
 
 
@@ -442,7 +443,7 @@ def _groups(panel: Panel, plan: Plan, outcome: str, source: Source) -> dict[str,
     if near:
         groups["Similar councils"] = council.loc[near].mean().where(council.loc[near].notna().all())
     if len(country):
-        groups[plan.country] = country.iloc[0]
+        groups[plan.country] = country.squeeze(axis=0)
     return groups
 
 

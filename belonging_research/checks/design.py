@@ -38,8 +38,8 @@ def detectable_effect(panel: Panel, plan: Plan, outcome: str) -> CheckResult:
     power = power_at(placebos.z, placebos.scale, planned.sesoi / unit, alpha)
     enough = value <= planned.sesoi
     sentence = (
-        f"{planned.label}: an effect {value / planned.sesoi:.1f} times the smallest that matters would have been noticed "
-        f"4 times in 5; one that just matters, {100 * power:.0f} times in 100."
+        f"{planned.label}: an effect {value / planned.sesoi:.1f} times the smallest that matters would have been "
+        f"noticed 4 times in 5; one that just matters, {100 * power:.0f} times in 100."
     )
     return CheckResult(
         name="detectable_effect", status="pass" if enough else "fail", severity="caution", value=value,

@@ -162,7 +162,7 @@ def _blocking(story: Story) -> list[CheckResult]:
 
 
 def _in_words(check: CheckResult) -> str:
-    words = CHECKS.get(check.name, f"the check “{check.name.replace('_', ' ')}” failed")
+    words = CHECKS.get(check.name.partition(":")[0], f"the check “{check.name.replace('_', ' ')}” failed")
     return words if check.status == "fail" else f"it could not be checked whether {words}"
 
 
@@ -177,7 +177,7 @@ def _doubts(story: Story) -> str:
     """Failed checks that do not decide the verdict, named in its sentence all the same."""
     named = _blocking(story) if story.finding.rule == 2 else []
     failed = [check for check in story.finding.checks if check.status == "fail" and check not in named]
-    return f" (a doubt: {listed([_in_words(check) for check in failed])})" if failed else ""
+    return f" (a doubt: {listed(list(dict.fromkeys(_in_words(check) for check in failed)))})" if failed else ""
 
 
 def informs(story: Story) -> list[str]:

@@ -70,43 +70,49 @@ def draw_annual(rng: np.random.Generator, councils: Councils, treated: int, worl
     The treated council's level is set near the middle, so that others can stand in for it.
     """
     n, t = N_COUNCILS, len(YEARS)
-    noise = rng.normal(size=(n, t)) * np.sqrt(world.noise_pp2 * councils.small)[:, None]
-    level = rng.normal(0, 0.45, n)
-    level[treated] = 0.15
-    covid = rng.normal(0, 0.30, n) + rng.normal(0, 0.12, len(REGIONS))[councils.region]
-    walk = np.cumsum(rng.normal(0, world.walk_pp, (n, t)), axis=1)
-    walk -= walk[:, [_COVID - 2]]
-    region = np.cumsum(rng.normal(0, world.region_walk_pp, (len(REGIONS), t)), axis=1)
-    region += rng.normal(0, 0.20, len(REGIONS))[:, None]
+    calm = np.where(np.arange(t) < _COVID, 0.5, 1.0)  # councils moved about half as much a year before covid
+    noise = rng.normal(size=(n, t)) * np.sqrt(world.noise_pp2 * councils.small)[:, None] * calm
+    walk = np.cumsum(rng.normal(0, world.walk_pp, (n, t)) * calm, axis=1)
+    walk -= walk[:, [_COVID]]
+    region = np.cumsum(rng.normal(0, world.region_walk_pp, (len(REGIONS), t)) * calm, axis=1)
+    region += rng.normal(0, 0.15, len(REGIONS))[:, None]
+    covid = _level(rng, 0.35, treated) + rng.normal(0, 0.15, len(REGIONS))[councils.region][:, None]
     jump = np.where(np.arange(t) > _COVID, 1.0, np.where(np.arange(t) == _COVID, 0.5, 0.0))
-    absence = _ABSENCE + level[:, None] + region[councils.region] + walk + covid[:, None] * jump + noise
+    absence = _ABSENCE + _level(rng, 0.30, treated) + region[councils.region] + walk + covid * jump + noise
     phase = _PHASE_ABSENCE * np.exp(rng.normal(0, 0.03, (n, 3)))
-    unauthorised = _UNAUTHORISED * np.exp(rng.normal(0, 0.14, (n, 1)) + rng.normal(0, 0.02, (n, t)))
+    unauthorised = _UNAUTHORISED * np.exp(_level(rng, 0.25, treated) + rng.normal(0, 0.02, (n, t)))
     absence = np.maximum(absence, 2.0)
     return Draw(
         absence=absence,
         phase=phase / (phase @ SHARES)[:, None],
         unauthorised=absence * np.minimum(unauthorised, 0.6),
-        persistent=rng.normal(0, 0.5, (n, 1)) + rng.normal(0, 0.2, (n, t)),
-        severe=rng.normal(0, 0.12, (n, 1)) + rng.normal(0, 0.03, (n, t)),
+        persistent=_level(rng, 1.0, treated) + rng.normal(0, 0.2, (n, t)),
+        severe=_level(rng, 0.22, treated) + rng.normal(0, 0.03, (n, t)),
         illness=0.62 * np.exp(rng.normal(0, 0.03, (n, 1)) + rng.normal(0, 0.01, (n, t))),
-        **_draw_exclusions(rng, councils),
+        **_draw_exclusions(rng, councils, treated),
     )
 
 
-def _draw_exclusions(rng: np.random.Generator, councils: Councils) -> dict[str, Floats]:
+def _level(rng: np.random.Generator, spread: float, treated: int) -> Floats:
+    """(n, 1) lasting differences between councils; the treated one's are a quarter of what was drawn."""
+    levels = rng.normal(0, spread, (N_COUNCILS, 1))
+    levels[treated] *= 0.25
+    return levels
+
+
+def _draw_exclusions(rng: np.random.Generator, councils: Councils, treated: int) -> dict[str, Floats]:
     """Log deviations from the country: level, region, persistent shocks, and overdispersed counts."""
     n, t = N_COUNCILS, len(YEARS)
     region = rng.normal(0, 0.2, len(REGIONS))[councils.region][:, None]
     walk = np.cumsum(rng.normal(0, 0.08, (n, t)), axis=1)
-    shared = rng.normal(0, 0.35, (n, 1)) + region + walk - walk.mean(axis=1, keepdims=True)
-    passing = np.sqrt(0.002 + 0.002 * np.minimum(councils.small, 10))[:, None] * rng.normal(size=(n, t))
+    shared = _level(rng, 0.40, treated) + region + walk - walk.mean(axis=1, keepdims=True) - 0.1
+    passing = np.sqrt(0.003 + 0.003 * np.minimum(councils.small, 10))[:, None] * rng.normal(size=(n, t))
     few = np.sqrt(0.01 + 0.018 * np.minimum(councils.small, 10))[:, None] * rng.normal(size=(n, t))
-    own = rng.normal(0, 0.08, (n, 1)) + rng.normal(0, 0.02, (n, t))
+    own = _level(rng, 0.08, treated) + rng.normal(0, 0.02, (n, t))
     return {
         "suspensions": shared + passing,
-        "pupils_suspended": 0.77 * (shared + passing) + own,
-        "permanent": rng.normal(0, 0.4, (n, 1)) + 0.3 * shared + few,
+        "pupils_suspended": 0.6 * (shared + passing) + own,
+        "permanent": _level(rng, 0.4, treated) + 0.3 * shared + few,
     }
 
 

@@ -76,7 +76,7 @@ def write_attendance(folder: Path, country: SimulatedCountry) -> None:
         stack += [table.select(_SNAPSHOTS) for table in tables]
         name = f"ees_attendance_ytd_{year.replace('/', '')}.csv"
         (folder / name).write_bytes(table_bytes(tables[-1].select(_to_date_columns(year))))
-    first, last = list(country.registers)[0], list(country.registers)[-1]
+    first, last = min(country.registers), max(country.registers)
     name = f"ees_attendance_ytd_snapshots_{first.replace('/', '')}_{last.replace('/', '')[2:]}.csv.gz"
     write_gzip(folder / name, table_bytes(pa.concat_tables(stack)))
 

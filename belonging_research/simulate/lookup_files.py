@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from belonging_research.simulate.annual import NO_ABSENCE, SHARES, YEARS
-from belonging_research.simulate.councils import CODES, GSS, NAMES, ONE_SCHOOL, REGIONS, Floats
+from belonging_research.simulate.annual import NO_ABSENCE, YEARS
+from belonging_research.simulate.councils import CODES, COUNTRY, GSS, NAMES, ONE_SCHOOL, REGIONS, Floats
 from belonging_research.simulate.country import SimulatedCountry
 from belonging_research.simulate.writing import csv_bytes, write_workbook
 from belonging_research.sources.geography import ENGLAND
@@ -23,6 +23,7 @@ _DICTIONARY = (
     "Data Owner (DO) /Supplier and Contact Details", "Methodology", "Hyperlink(s)", "dps", "Year_Type", "No_Quartile",
 )  # fmt: skip
 _NEIGHBOURS = 10
+_PHASES: tuple[str, ...] = PHASES
 
 
 def write_lookups(folder: Path, country: SimulatedCountry) -> None:
@@ -46,17 +47,17 @@ def write_lookups(folder: Path, country: SimulatedCountry) -> None:
 
 
 def measures(country: SimulatedCountry) -> pa.Table:
-    """Seven text columns (the code a float), one row a measure, year and place; ``-`` where there is no figure.
+    """Seven columns, all text but the code, one row a measure, year and place; ``-`` where there is no figure.
 
     Absence has two decimals and no 2019/20; exclusions have five.
     """
     regions = [REGIONS[at] for at in country.councils.region]
-    places = [*NAMES, *(name for _, _, name in REGIONS), "England"]
+    places = [*NAMES, *(name for _, _, name in REGIONS), COUNTRY[1]]
     codes = [*CODES, *(unit for unit, _, _ in REGIONS), ENGLAND]
     inside = [*(name for _, _, name in regions), *(["NA"] * (len(REGIONS) + 1))]
     parts: list[pa.Table] = []
     for name, measure in sorted(MEASURES.items()):
-        values = with_regions(country, country.annual.rates[measure.outcome][:, :, PHASES.index(_phase(measure))])
+        values = with_regions(country, country.annual.rates[measure.outcome][:, :, _PHASES.index(measure.phase)])
         for at, year in enumerate(YEARS):
             absent = measure.family == "absence" and at == NO_ABSENCE
             columns = {
@@ -70,10 +71,6 @@ def measures(country: SimulatedCountry) -> pa.Table:
             }
             parts.append(pa.table(columns))
     return pa.concat_tables(parts).combine_chunks()
-
-
-def _phase(measure: LaitMeasure) -> str:
-    return measure.phase
 
 
 def with_regions(country: SimulatedCountry, values: Floats) -> Floats:
@@ -151,8 +148,3 @@ def _distances(country: SimulatedCountry) -> Floats:
     traits = (traits - traits.mean(axis=0)) / traits.std(axis=0)
     result: Floats = np.sqrt(((traits[:, None, :] - traits[None, :, :]) ** 2).sum(axis=2))
     return result
-
-
-def phase_shares() -> Floats:
-    """Shares of pupils by phase: primary, secondary, special."""
-    return SHARES.copy()

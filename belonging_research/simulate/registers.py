@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belonging_research.simulate.annual import SHARES, YEARS, Annual
-from belonging_research.simulate.councils import N_COUNCILS, ONE_SCHOOL, REGIONS, Councils, Floats, Ints
+from belonging_research.simulate.councils import N_COUNCILS, REGIONS, Councils, Floats, Ints
 from belonging_research.tables import first_year
 
 REGISTER_YEARS: tuple[str, ...] = YEARS[YEARS.index("2022/23") :]
@@ -75,7 +75,7 @@ def school_days(year: str) -> NDArray[np.int64]:
     ]
     start, end = dt.date(first, 9, 9), dt.date(first + 1, 7, 22)
     ends = [min(date - dt.timedelta(days=5), end) for date in snapshot_dates(year)]
-    until = np.busday_count(start, np.array(ends, "datetime64[D]"), holidays=np.concatenate(closed))
+    until = np.busday_count(np.datetime64(start), np.array(ends, "datetime64[D]"), holidays=np.concatenate(closed))
     return np.diff(until, prepend=0).astype(np.int64)
 
 
@@ -173,7 +173,7 @@ def _faulty(register: Register, back_filled: Ints) -> Register:
     dates = np.array(register.dates)
     if register.year == _BACK_FILLED[0]:
         early = np.flatnonzero(dates < _BACK_FILLED[1])
-        at = np.ix_(back_filled, [1], early)
+        at = np.ix_(back_filled, np.array([1]), early)
         for values in counts.values():
             values[at] = values[at] * 62 // 100
     if register.year == _REPEATED[0]:
@@ -181,10 +181,3 @@ def _faulty(register: Register, back_filled: Ints) -> Register:
         for values in counts.values():
             values[:, :, again] = values[:, :, again - 1]
     return replace(register, counts=counts)
-
-
-def hidden(phases: int = 3) -> NDArray[np.bool_]:
-    """(n, 3) True where the publisher prints ``c``: a single school stands behind the cell."""
-    mask = np.zeros((N_COUNCILS, phases), dtype=bool)
-    mask[ONE_SCHOOL, 0] = True
-    return mask

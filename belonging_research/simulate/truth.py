@@ -24,6 +24,7 @@ from belonging_research.tables import PHASES
 SCHEMA = "belonging-truth/1"
 NAME = "truth.json"
 Key = tuple[str, str, str, str]
+_PHASES: tuple[str, ...] = PHASES
 _COUNTS = {
     "overall_absence_rate": ("authorised", "unauthorised"),
     "authorised_absence_rate": ("authorised",),
@@ -75,7 +76,6 @@ def truth_of(country: SimulatedCountry, plan: Plan, code: str) -> Truth:
         without = _daily(country.untreated_registers[year], country.treated)
         for (outcome, phase), value in known.items():
             rates[("daily", outcome, phase, year)] = (value, without[(outcome, phase)])
-    world = asdict_plain(country)
     return Truth(
         study=plan.study,
         plan_digest=plan.digest,
@@ -95,7 +95,7 @@ def _plain(country: SimulatedCountry) -> dict[str, Any]:
 def _census(annual: Annual, at: int) -> dict[tuple[str, str, str], float]:
     found = {}
     for measure in MEASURES.values():
-        values = annual.rates[measure.outcome][at, :, PHASES.index(measure.phase)]  # type: ignore[arg-type]
+        values = annual.rates[measure.outcome][at, :, _PHASES.index(measure.phase)]
         for place, year in enumerate(YEARS):
             if not (measure.family == "absence" and place == NO_ABSENCE):
                 found[(measure.outcome, measure.phase, year)] = float(values[place]) / 100
@@ -104,16 +104,16 @@ def _census(annual: Annual, at: int) -> dict[tuple[str, str, str], float]:
 
 def _daily(register: Register, at: int) -> dict[tuple[str, str], float]:
     """Rates of the last snapshot, by phase and pooled by half-days (persistent absence by pupils)."""
-    found = {}
+    found: dict[tuple[str, str], float] = {}
     last = {name: values[at, :, -1].astype(float) for name, values in register.counts.items()}
     for outcome, names in _COUNTS.items():
         missed = np.sum([last[name] for name in names], axis=0)
         by_phase = [missed.sum() / last["possible"].sum(), *(missed / last["possible"])]
-        found.update({(outcome, phase): float(rate) for phase, rate in zip(PHASES, by_phase, strict=True)})
+        found.update({(outcome, phase): float(rate) for phase, rate in zip(_PHASES, by_phase, strict=True)})
     share = register.persistent[at, :, -1] / 100
     pooled = float(share @ register.pupils[at] / register.pupils[at].sum())
     by_phase = [pooled, *share]
-    found.update({("persistent_absence_rate", p): float(rate) for p, rate in zip(PHASES, by_phase, strict=True)})
+    found.update({("persistent_absence_rate", p): float(rate) for p, rate in zip(_PHASES, by_phase, strict=True)})
     return found
 
 

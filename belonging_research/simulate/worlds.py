@@ -28,7 +28,7 @@ class World:
     illness_part: float = 0.2
     walk_pp: float = 0.13
     region_walk_pp: float = 0.08
-    noise_pp2: float = 0.02 / 1.5
+    noise_pp2: float = 0.008
     treated_pupils: int = 42_000
     with_faults: bool = True
 
