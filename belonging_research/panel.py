@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -432,18 +432,18 @@ def levels(panel: Panel, plan: Plan) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=LEVELS)
 
 
-def _groups(panel: Panel, plan: Plan, outcome: str, source: Source) -> dict[str, pd.Series[float]]:
+def _groups(panel: Panel, plan: Plan, outcome: str, source: Source) -> dict[str, pd.Series[Any]]:
     council = series(panel, outcome, source=source)
     country = series(panel, outcome, source=source, level="national")
     unit = panel.treated[0]
     near = [n for n in panel.neighbours.get(unit, ())[: plan.estimator.neighbours] if n in council.index]
-    groups: dict[str, pd.Series[float]] = {}
+    groups: dict[str, pd.Series[Any]] = {}
     if unit in council.index:
-        groups[plan.place] = council.loc[unit]
+        groups[plan.place] = cast("pd.Series[Any]", council.loc[unit])
     if near:
         groups["Similar councils"] = council.loc[near].mean().where(council.loc[near].notna().all())
     if len(country):
-        groups[plan.country] = country.squeeze(axis=0)
+        groups[plan.country] = cast("pd.Series[Any]", country.iloc[0])
     return groups
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# One thread a process, as in a run: many small systems are solved, and two threads only wait for one another.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("BELONGING_REAL_DATA", REPOSITORY.parent / "shared" / "data" / "real"))
 REFERENCE = Path(os.environ.get("BELONGING_REFERENCE_DATA", REPOSITORY.parent / "shared" / "data" / "reference"))
