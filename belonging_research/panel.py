@@ -443,7 +443,7 @@ def _groups(panel: Panel, plan: Plan, outcome: str, source: Source) -> dict[str,
     if near:
         groups["Similar councils"] = council.loc[near].mean().where(council.loc[near].notna().all())
     if len(country):
-        groups[plan.country] = cast("pd.Series[Any]", country.iloc[0])
+        groups[plan.country] = country.iloc[0]
     return groups
 
 

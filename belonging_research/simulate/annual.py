@@ -16,7 +16,6 @@ from belonging_research.simulate.worlds import World
 from belonging_research.tables import year_label
 
 YEARS: tuple[str, ...] = tuple(year_label(first) for first in range(2015, 2027))
-PARTS = ("primary", "secondary", "special")
 NO_ABSENCE = YEARS.index("2019/20")
 _COVID = YEARS.index("2020/21")
 

@@ -118,20 +118,35 @@ def _season(dates: tuple[dt.date, ...], wave: Floats, strength: float, days: Int
 
 
 def _one_year(draw: RegisterDraw, annual: Annual, councils: Councils, at: int, year: str) -> Register:
-    dates, days = snapshot_dates(year), school_days(year)
+    days = school_days(year)
     pupils = councils.pupils[:, None] * SHARES
-    sent = pupils * draw.response[:, [at]]
-    sessions = np.rint(sent)[:, :, None] * 2 * np.cumsum(days)
+    schools = np.maximum(np.rint(pupils / _PUPILS_A_SCHOOL), 1)
+    sent = np.rint(pupils * draw.response[:, [at]])
+    left = 1 - np.cumsum(days) / days.sum()
+    final = annual.rates["persistent_absence_rate"][:, YEARS.index(year), 1:] * draw.gap[:, at]
+    return Register(
+        year=year,
+        dates=snapshot_dates(year),
+        counts=_half_days(draw, annual, sent, at, year),
+        persistent=final[:, :, None] * (1 + 0.08 * left),
+        schools=schools * draw.response[:, [at]],
+        pupils=sent,
+        all_schools=schools.astype(np.int64),
+        all_pupils=np.rint(pupils).astype(np.int64),
+    )
+
+
+def _half_days(draw: RegisterDraw, annual: Annual, sent: Floats, at: int, year: str) -> dict[str, Ints]:
+    """Cumulative counts of the ``sent`` (n, 3) pupils; a year's rate is the annual one times the coverage gap."""
+    dates, days = snapshot_dates(year), school_days(year)
     plain, ill = _season(dates, draw.wave[at], 1.0, days), _season(dates, draw.wave[at], 2.2, days)
 
     def missed(outcome: str, season: Floats) -> Ints:
-        rate = annual.rates[outcome][:, YEARS.index(year), 1:] * draw.gap[:, at] / 100
-        rate = np.nan_to_num(rate)
-        each = np.rint(sent)[:, :, None] * 2 * days * rate[:, :, None] * season[:, None, :]
-        return _whole(np.cumsum(each, axis=2))
+        rate = np.nan_to_num(annual.rates[outcome][:, YEARS.index(year), 1:] * draw.gap[:, at] / 100)
+        return _whole(np.cumsum(sent[:, :, None] * 2 * days * rate[:, :, None] * season[:, None, :], axis=2))
 
     counts = {
-        "possible": _whole(sessions),
+        "possible": _whole(sent[:, :, None] * 2 * np.cumsum(days)),
         "authorised": missed("authorised_absence_rate", plain),
         "unauthorised": missed("unauthorised_absence_rate", plain),
         "illness": missed("illness_absence_rate", ill),
@@ -140,19 +155,7 @@ def _one_year(draw: RegisterDraw, annual: Annual, councils: Councils, at: int, y
     counts |= _parts(counts, draw.parts)
     room = counts["authorised"] - counts["excluded"] - counts["part_time"]
     counts["illness"] = np.minimum(counts["illness"], np.maximum(room, 0))
-    schools = np.maximum(np.rint(pupils / _PUPILS_A_SCHOOL), 1)
-    so_far = np.cumsum(days) / days.sum()
-    final = annual.rates["persistent_absence_rate"][:, YEARS.index(year), 1:] * draw.gap[:, at]
-    return Register(
-        year=year,
-        dates=dates,
-        counts=counts,
-        persistent=final[:, :, None] * (1 + 0.08 * (1 - so_far)),
-        schools=schools * draw.response[:, [at]],
-        pupils=np.rint(sent),
-        all_schools=schools.astype(np.int64),
-        all_pupils=np.rint(pupils).astype(np.int64),
-    )
+    return counts
 
 
 def _whole(values: Floats) -> Ints:
