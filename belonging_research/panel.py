@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -19,6 +20,8 @@ from belonging_research.plan import Method, Plan
 from belonging_research.tables import Phase, Source, boundary, shift_year
 
 Floats = NDArray[np.float64]
+# Rows are kept apart by outcome, source, phase and level.
+Part = tuple[str, str, str, str]
 
 # One figure can stand in two files. The first layout that has a unit's year decides, so that a series is one series.
 _CENSUS_FIRST = (
@@ -47,8 +50,9 @@ class Left:
 class Panel:
     """The figures of every council, region and the country that a plan may use, one row a unit and period.
 
-    ``rows``: unit, level, name, region, phase, period, interval_end (null for a year), source, outcome, value
-    (proportion), numerator, denominator, event_time (0 in the first post year). ``donors`` are the units that may
+    ``parts`` by (outcome, source, phase, level), together ``rows``: unit, level, name, region, phase, period,
+    interval_end (null for a year), source, outcome, value (proportion), numerator, denominator, event_time (0 in the
+    first post year). ``donors`` are the units that may
     be compared; an estimate drops those without its own figures, and counts them. ``sizes`` are possible half-days
     of the last base year.
     """
@@ -57,7 +61,7 @@ class Panel:
     report_year: str
     data_as_at: dt.date | None
     digest: str
-    rows: pa.Table
+    parts: Mapping[Part, pa.Table]
     exclusions: tuple[Left, ...]
     treated: tuple[str, ...]
     donors: tuple[str, ...]
@@ -65,6 +69,11 @@ class Panel:
     regions: dict[str, str]
     sizes: dict[str, float]
     neighbours: dict[str, tuple[str, ...]]
+
+    @property
+    def rows(self) -> pa.Table:
+        """All parts in one table."""
+        return pa.concat_tables(list(self.parts.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +149,7 @@ def build_panel(
         report_year=metadata.get("report_year", max(frame["period"])),
         data_as_at=dt.date.fromisoformat(metadata["data_as_at"]) if metadata.get("data_as_at") else None,
         digest=_digest(frame, plan),
-        rows=pa.Table.from_pandas(frame, preserve_index=False),
+        parts=_parts(frame),
         exclusions=exclusions,
         treated=treated,
         donors=donors,
@@ -151,6 +160,14 @@ def build_panel(
     )
     _refuse_floor(panel, plan)
     return panel
+
+
+def _parts(frame: pd.DataFrame) -> dict[Part, pa.Table]:
+    grouped = frame.groupby(["outcome", "source", "phase", "level"], sort=True)
+    return {
+        (str(key[0]), str(key[1]), str(key[2]), str(key[3])): pa.Table.from_pandas(rows, preserve_index=False)
+        for key, rows in grouped
+    }
 
 
 def _one_series(frame: pd.DataFrame) -> pd.DataFrame:
@@ -207,8 +224,8 @@ def _neighbours(table: pa.Table | None) -> dict[str, tuple[str, ...]]:
 
 
 def _digest(frame: pd.DataFrame, plan: Plan) -> str:
-    content = frame.to_csv(index=False, lineterminator="\n", float_format="%.12g")
-    return hashlib.sha256((plan.digest + content).encode()).hexdigest()
+    content = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
+    return hashlib.sha256(plan.digest.encode() + content).hexdigest()
 
 
 def _refuse_floor(panel: Panel, plan: Plan) -> None:
@@ -243,13 +260,9 @@ def fortnight_series(panel: Panel, outcome: str, *, period: str, phase: Phase = 
 
 
 def _rows(panel: Panel, outcome: str, source: str, phase: str, level: str) -> pd.DataFrame:
-    import pyarrow.compute as pc
-
-    at = panel.rows
-    keep = pc.equal(at["outcome"], outcome)
-    for column, wanted in (("source", source), ("phase", phase), ("level", level)):
-        keep = pc.and_(keep, pc.equal(at[column], wanted))
-    found: pd.DataFrame = at.filter(keep).to_pandas(date_as_object=True)
+    empty = next(iter(panel.parts.values())).slice(0, 0)
+    part = panel.parts.get((outcome, source, phase, level), empty)
+    found: pd.DataFrame = part.select(["unit", "period", "interval_end", "value"]).to_pandas(date_as_object=True)
     return found
 
 

@@ -10,11 +10,13 @@ import pytest
 from small_country import OUTCOME, outcomes, plan
 
 from belonging_research.checks import CHECKS, detectable_effect, detectable_effects, run_checks
+from belonging_research.checks.county import specification_of
 from belonging_research.errors import BelongingError, FindingError
 from belonging_research.estimators import Estimate, estimate
+from belonging_research.estimators.county import fit, treated_effect
 from belonging_research.findings import assess
 from belonging_research.outcomes import derive_outcomes
-from belonging_research.panel import Panel, build_panel
+from belonging_research.panel import Panel, build_panel, compare
 from belonging_research.plan import Plan
 from belonging_research.sources import load_extract
 
@@ -200,6 +202,14 @@ def test_a_constant_outcome_gives_no_number() -> None:
 
     with pytest.raises(BelongingError):
         estimate(build_panel(_table(frame, table), plan()), plan(), OUTCOME)
+
+
+def test_the_treated_effect_alone_is_that_of_the_whole_fit(real_panel: Panel) -> None:
+    """Leaving donors out one by one uses the cheaper fit: the same number."""
+    of = specification_of(estimate(real_panel, plan(), OUTCOME))
+    comparison = compare(real_panel, plan(), of)
+
+    assert treated_effect(comparison, plan()) == pytest.approx(float(fit(comparison, plan()).effects[0]), abs=1e-7)
 
 
 def test_an_estimate_is_frozen(real_panel: Panel) -> None:

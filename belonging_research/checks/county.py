@@ -13,7 +13,7 @@ import numpy as np
 
 from belonging_research.checks.result import CheckResult, Severity, Status
 from belonging_research.errors import EstimateError, FindingError, PanelError
-from belonging_research.estimators.county import estimate_specification, false_start_reference, fit
+from belonging_research.estimators.county import estimate_specification, false_start_reference, treated_effect
 from belonging_research.estimators.placebo import placebo_p, power_at
 from belonging_research.estimators.result import Estimate
 from belonging_research.panel import Panel, Specification, compare, response, subset
@@ -178,7 +178,7 @@ def _leave_out(
         if kept.sum() < 3:
             continue
         smaller = subset(comparison, kept)
-        shifts[group] = unit * float(fit(smaller, plan).effects[0]) - estimate.value
+        shifts[group] = unit * treated_effect(smaller, plan) - estimate.value
     worst = max(shifts, key=lambda g: (abs(shifts[g]), g))
     shift = shifts[worst]
     named = panel.names.get(worst, worst)

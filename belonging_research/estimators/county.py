@@ -28,7 +28,11 @@ from belonging_research.estimators.synthetic_difference import (
     difference_in_differences_effects,
     synthetic_did_effects,
 )
-from belonging_research.estimators.weights import leave_one_out_simplex_weights, ridge_augmented_weights
+from belonging_research.estimators.weights import (
+    leave_one_out_simplex_weights,
+    ridge_augmented_weights,
+    simplex_weights,
+)
 from belonging_research.panel import Comparison, Panel, Specification, compare, deciding_source, false_start
 from belonging_research.plan import Method, Plan
 from belonging_research.tables import Phase, Source, first_year
@@ -93,6 +97,20 @@ def fit(comparison: Comparison, plan: Plan) -> Fit:
     if method == "ridge_augmented_synthetic_control":
         weights = ridge_augmented_weights(predictors, weights, donors, penalty=rule.augmentation_penalty)
     return Fit(effects=comparison.outcome - weights @ comparison.outcome, weights=weights, judged=everyone)
+
+
+def treated_effect(comparison: Comparison, plan: Plan) -> float:
+    """The treated unit's effect alone, in hundredths: what :func:`fit` gives it, at the cost of one fit."""
+    of, rule = comparison.specification, plan.estimator
+    if of.method != "ridge_augmented_synthetic_control":
+        return float(fit(comparison, plan).effects[0])
+    target, donors = comparison.predictors[0], comparison.predictors[1:]
+    weights = simplex_weights(target, donors, penalty=rule.simplex_penalty)
+    centre = donors.mean(axis=0)
+    spread, gap = donors - centre, target - weights @ donors
+    penalised = spread.T @ spread + rule.augmentation_penalty * np.eye(spread.shape[1])
+    weights = weights + spread @ np.linalg.solve(penalised, gap)
+    return float(comparison.outcome[0] - weights @ comparison.outcome[1:])
 
 
 def _stacked(before: Floats, outcome: Floats) -> tuple[Floats, int]:
