@@ -99,8 +99,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     daily = figures[(figures["source"] == "daily") & (figures["period_kind"] == "year_to_date")]
     if len(daily):
         pooled = _pool(daily)
-        # Fortnights serve as predictors only, so those of the base years are all that is needed.
-        parts += [_whole_year(pooled), _fortnights(pooled[pooled["period"].isin(plan.base)])]
+        parts += [_whole_year(pooled), _fortnights(pooled)]
     outcomes = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     columns = [column.name for column in OUTCOMES.columns]
     outcomes = outcomes[columns].sort_values(list(OUTCOMES.key), kind="stable", na_position="first")

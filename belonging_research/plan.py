@@ -309,6 +309,6 @@ def read_plan(path: Path) -> Plan:
         raise PlanError(_complaint(error, path)) from None
 
 
-def load_plan(name: str) -> Plan:
+def load_plan(name: str | Path) -> Plan:
     """The plan of a file, or a shipped one by its name (``"dorset_public"``). Raises as :func:`read_plan`."""
     return read_plan(find_plan(name))

@@ -13,7 +13,7 @@ NOTEBOOKS = next(
 )
 
 
-def find_plan(name: str) -> Path:
+def find_plan(name: str | Path) -> Path:
     """The file of a plan given as a path or as the name of a shipped one (``dorset_public``).
 
     Raises
@@ -21,7 +21,8 @@ def find_plan(name: str) -> Path:
     PlanError
         If there is neither; the shipped names are listed.
     """
-    given, shipped = Path(name), NOTEBOOKS / "plans" / f"{name.removesuffix('.toml')}.toml"
+    given, name = Path(name), str(name)
+    shipped = NOTEBOOKS / "plans" / f"{name.removesuffix('.toml')}.toml"
     if given.is_file():
         return given
     if shipped.is_file() and given.name == name:
