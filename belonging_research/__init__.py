@@ -9,7 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from belonging_research.checks import comparison_mix, detectable_effect, detectable_effects, run_checks
+    from belonging_research.checks import (
+        comparison_mix,
+        detectable_effect,
+        detectable_effects,
+        penalty_path,
+        run_checks,
+    )
     from belonging_research.disclosure import clear, open_door
     from belonging_research.estimators import estimate
     from belonging_research.findings import assess, judge, judge_all
@@ -33,6 +39,7 @@ _ROOM_OF = {
     "detectable_effect": "checks",
     "detectable_effects": "checks",
     "comparison_mix": "checks",
+    "penalty_path": "checks",
     "judge": "findings",
     "judge_all": "findings",
     "assess": "findings",
@@ -61,6 +68,7 @@ __all__ = [
     "load_plan",
     "open_door",
     "open_extract",
+    "penalty_path",
     "plot",
     "run_checks",
     "tabulate",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from belonging_research.errors import BelongingError, PlanError, ReportError
+from belonging_research.errors import BelongingError, PlanError, ReportError, SourceError
 from belonging_research.shipped import NOTEBOOKS, find_plan
 
 if TYPE_CHECKING:
@@ -186,18 +186,40 @@ def chosen_plan(name: str | None, data: Sequence[Path]) -> tuple[Plan, Path]:
     PlanError
         If data come without a plan, or a plan for real data without data.
     """
-    from belonging_research.plan import read_plan
-
     if data and name is None:
         raise PlanError(f"{data[0]}: figures without a plan. Name one that says what to compare: --plan dorset_public.")
     path = find_plan(name or DEFAULT_PLAN)
-    plan = read_plan(path)
+    plan = sound_plan(path)
     if not data and not plan.simulated:
         raise PlanError(
             f"{path.name} is a plan for real figures and no folder is given. Add --data DIR with published\n"
             "files (data/README.md says which), or leave --plan out for a simulated study."
         )
     return plan, path
+
+
+def sound_plan(path: Path) -> Plan:
+    """The plan of a file, after refusing outcomes and checks that this package does not have.
+
+    Raises
+    ------
+    PlanError
+        If the plan is at fault, or names an outcome or a check that is not built; key and nearest name are said.
+    """
+    import difflib
+
+    from belonging_research.checks import CHECKS
+    from belonging_research.outcomes import MEASURES
+    from belonging_research.plan import read_plan
+
+    plan = read_plan(path)
+    named = [(f"outcomes.{n}.name", each.name, MEASURES) for n, each in enumerate(plan.outcomes)]
+    for key, name, known in [*named, *((f"checks.{n}", each, CHECKS) for n, each in enumerate(plan.checks))]:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise PlanError(f"{path.name}: {key}: {name} is not known.{hint} There are: {', '.join(known)}.")
+    return plan
 
 
 def simulated_dry_run(plan: Plan, path: Path, out: Path) -> list[str]:
@@ -218,12 +240,20 @@ def simulated_folder(plan: Plan) -> Path:
     ------
     PlanError
         If the plan is for real figures.
+    SourceError
+        If they cannot be written.
     """
     if not plan.simulated:
         raise PlanError(f"plan {plan.study} is for real figures; only a simulated one can be made up.")
     from belonging_research.simulate import simulated_data
 
-    folder: Path = simulated_data(plan)
+    try:
+        folder: Path = simulated_data(plan)
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename or 'data/simulated'}: cannot be written ({error.strerror}). Made-up figures go to "
+            "data/simulated; free that place, or start in a folder that you may write to."
+        ) from None
     return folder
 
 
@@ -235,9 +265,7 @@ def simulate(plan_name: str) -> None:
     They have the Department's layouts; the truth lies beside them.
     """
     one_thread()
-    from belonging_research.plan import read_plan
-
-    click.echo(f"Written to {simulated_folder(read_plan(find_plan(plan_name)))}")
+    click.echo(f"Written to {simulated_folder(sound_plan(find_plan(plan_name)))}")
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -250,10 +278,9 @@ def validate(data: tuple[Path, ...], plan_name: str, report_year: str | None) ->
     DATA are folders. Shown are rows used, rows left out and why, and files that are not known.
     """
     one_thread()
-    from belonging_research.plan import read_plan
     from belonging_research.sources import load_extract
 
-    plan = read_plan(find_plan(plan_name))
+    plan = sound_plan(find_plan(plan_name))
     extract = load_extract(data, plan, through=report_year or plan.post[-1])
     click.echo("\n".join(account(extract)))
 
@@ -280,9 +307,7 @@ def plan() -> None:
 @click.argument("file", metavar="FILE")
 def check(file: str) -> None:
     """Check a plan, and say in short what it promises."""
-    from belonging_research.plan import read_plan
-
-    click.echo("\n".join(promises(read_plan(find_plan(file)))))
+    click.echo("\n".join(promises(sound_plan(find_plan(file)))))
 
 
 def promises(plan: Plan) -> list[str]:

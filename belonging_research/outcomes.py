@@ -81,6 +81,10 @@ MEASURES: dict[str, Measure] = _registry()
 REVISED_BELOW, REVISED_ABOVE = 0.5, 2.0
 REPEATED_BELOW = 0.005
 HIGHEST_FORTNIGHT_RATE = 0.25
+# A council may be missing from a year's last snapshot; the whole year is then read from one this much older at most.
+LATE_WITHIN = pd.Timedelta(days=31)
+# A series with fewer of the year's snapshots than this share is left out, not filled.
+LEAST_SNAPSHOTS = 0.75
 
 
 def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
@@ -186,8 +190,12 @@ def _value(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def _whole_year(pooled: pd.DataFrame) -> pd.DataFrame:
+    """The figures of each council's last snapshot; one that a snapshot lacks comes from the one before it, if near."""
     last = pooled.groupby(["layout", "unit", "period"])["as_at"].transform("max")
-    final = pooled[pooled["as_at"].eq(last) | pooled["as_at"].isna()]
+    series = ["layout", "unit", "period", "phase", "outcome"]
+    printed = pooled["as_at"].where(_value(pooled).notna() & (last - pooled["as_at"] <= LATE_WITHIN))
+    own_last = pooled.assign(printed=printed).groupby(series, dropna=False)["printed"].transform("max").fillna(last)
+    final = pooled[pooled["as_at"].eq(own_last) | pooled["as_at"].isna()]
     final = final.assign(interval_end=None, value=_value(final))
     missing = final["value"].isna() & final["reason"].isna()
     return final.assign(reason=final["reason"].where(~missing, "no_sessions"))
@@ -224,13 +232,14 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
 def fortnight_rates(missed: pd.DataFrame, possible: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cumulative half-days (unit x snapshot) to a rate a fortnight, and which of them were filled.
 
-    Units without the last snapshot are left out. See the rule beside :data:`REVISED_BELOW`.
+    Units with few snapshots (:data:`LEAST_SNAPSHOTS`) are left out. See the rule beside :data:`REVISED_BELOW`.
     """
-    known = possible.index[possible.iloc[:, -1].notna()]
+    known = possible.index[possible.notna().mean(axis=1) >= LEAST_SNAPSHOTS]
     missed, possible = missed.reindex(known), possible.reindex(known)
+    year = possible.ffill(axis=1).iloc[:, -1]
     new_missed, new_possible = missed.diff(axis=1), possible.diff(axis=1)
     new_missed.iloc[:, 0], new_possible.iloc[:, 0] = missed.iloc[:, 0], possible.iloc[:, 0]
-    share = new_possible.div(possible.iloc[:, -1], axis=0)
+    share = new_possible.div(year, axis=0)
     usual = share.median()
     kept = usual > REPEATED_BELOW
     new_missed, new_possible, share = new_missed.loc[:, kept], new_possible.loc[:, kept], share.loc[:, kept]

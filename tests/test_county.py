@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from small_country import OUTCOME, outcomes, plan
 
-from belonging_research.checks import CHECKS, detectable_effect, detectable_effects, run_checks
+from belonging_research.checks import CHECKS, detectable_effect, detectable_effects, penalty_path, run_checks
 from belonging_research.checks.county import specification_of
 from belonging_research.errors import BelongingError, FindingError
 from belonging_research.estimators import Estimate, estimate
 from belonging_research.estimators.county import fit, treated_effect
+from belonging_research.estimators.placebo import detectable_effect as smallest_noticed
 from belonging_research.findings import assess
 from belonging_research.outcomes import derive_outcomes
 from belonging_research.panel import Panel, build_panel, compare
@@ -60,6 +61,21 @@ def test_the_effect_cannot_move_the_weights() -> None:
     assert one.weights == other.weights
 
 
+def test_the_path_over_the_penalty_runs_through_the_registered_estimate() -> None:
+    """One row a penalty of the plan; the registered one is the estimate, with its own 95% range."""
+    panel = build_panel(outcomes(), plan())
+    made = estimate(panel, plan(), OUTCOME)
+
+    rows = penalty_path(panel, plan(), made).to_pylist()
+
+    assert [row["penalty"] for row in rows] == sorted({*plan().estimator.penalty_path, 100.0})
+    (registered,) = (row for row in rows if row["registered"])
+    assert (registered["value"], registered["low"], registered["high"]) == pytest.approx(
+        (made.value, *made.intervals["0.95"])
+    )
+    assert len({round(row["value"], 9) for row in rows}) > 1
+
+
 def test_p_and_every_interval_agree() -> None:
     """p is at most a exactly when the 1 - a range leaves out 0."""
     for effect in np.linspace(-0.006, 0.006, 4):
@@ -88,6 +104,16 @@ def test_the_real_files_give_the_detectable_effects_known_of_them(
     assert made.detectable_realised_05 is not None
     assert 100 * made.detectable_realised_05 == pytest.approx(known, rel=0.1)
     assert made.p_value > 0.1
+
+
+@pytest.mark.parametrize(("source", "known"), [("census", 0.85), ("daily", 0.81)])
+def test_the_strict_early_look_on_the_real_files(real_panel: Panel, source: str, known: float) -> None:
+    """At 1% the critical value is the largest placebo, judged by a scale that has not seen it."""
+    made = estimate(real_panel, plan(), OUTCOME, source=source)  # type: ignore[arg-type]
+
+    assert made.n_reference == 147
+    at_one_percent = smallest_noticed(np.array(made.placebos), made.std_error, 0.01)
+    assert 100 * at_one_percent == pytest.approx(known, rel=0.1)
 
 
 def test_the_real_registered_estimate_is_near_what_is_known(real_panel: Panel) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
+from belonging_research.checks.county import specification_of
 from belonging_research.checks.result import CheckResult
 from belonging_research.errors import EstimateError, PanelError
-from belonging_research.estimators.county import Reference, false_start_reference
+from belonging_research.estimators.county import Fit, Reference, false_start_reference, reference
 from belonging_research.estimators.placebo import detectable_effect as smallest_noticed
-from belonging_research.estimators.placebo import power_at
+from belonging_research.estimators.placebo import interval, power_at
 from belonging_research.estimators.result import Estimate
-from belonging_research.panel import Panel, Specification
+from belonging_research.estimators.weights import leave_one_out_simplex_weights, ridge_path
+from belonging_research.panel import Panel, Specification, compare
 from belonging_research.plan import Plan
 from belonging_research.tables import Source
 
@@ -82,6 +85,34 @@ def _before(panel: Panel, plan: Plan, outcome: str) -> tuple[Reference, str] | N
         except (PanelError, EstimateError):
             continue
     return None
+
+
+def penalty_path(panel: Panel, plan: Plan, estimate: Estimate) -> pa.Table:
+    """A ridge-augmented estimate at each penalty of the plan's path, everything refitted for each placebo.
+
+    Columns penalty (squared points), value, low and high (95%, in the estimate's unit), registered (bool): the
+    penalty can move an answer by a factor of two (Ben-Michael, Feller & Rothstein 2021), so it is shown, not searched.
+    Raises as :func:`panel.compare`.
+    """
+    comparison = compare(panel, plan, specification_of(estimate))
+    unit = 1.0 if estimate.unit == "per_100_pupils" else 0.01
+    rule, donors = plan.estimator, comparison.donors
+    penalties = sorted({*rule.penalty_path, rule.augmentation_penalty})
+    weights = leave_one_out_simplex_weights(comparison.predictors, donors, penalty=rule.simplex_penalty)
+    predicted = ridge_path(comparison.predictors, comparison.outcome, weights, donors, penalties=np.array(penalties))
+    rows = []
+    for penalty, expected in zip(penalties, predicted, strict=True):
+        effects = comparison.outcome - expected
+        placebos = reference(comparison, Fit(effects=effects, weights=None, judged=np.ones(len(effects), dtype=bool)))
+        low, high = interval(float(effects[0]), placebos.scale, placebos.z, 0.95)
+        rows.append(
+            {
+                "penalty": penalty, "value": unit * float(effects[0]), "low": unit * low, "high": unit * high,
+                "registered": penalty == rule.augmentation_penalty,
+            }
+        )  # fmt: skip
+    fields = [(name, pa.float64()) for name in ("penalty", "value", "low", "high")]
+    return pa.Table.from_pylist(rows, schema=pa.schema([*fields, ("registered", pa.bool_())]))
 
 
 def comparison_mix(estimate: Estimate, panel: Panel, *, most: int = 15) -> pa.Table:

@@ -20,6 +20,7 @@ from belonging_research.estimators.placebo import (
     interval,
     placebo_p,
     power_at,
+    scaled_placebos,
     size_scale,
     type_m,
 )
@@ -136,12 +137,16 @@ def _neighbours_fit(comparison: Comparison) -> Fit:
 
 
 def reference(comparison: Comparison, fitted: Fit) -> Reference:
-    """The placebos over s(n), s(n)^2 = a0 + b0/n fitted on them, so not on the treated (Ferman & Pinto 2019)."""
+    """The placebos over s(n), s(n)^2 = a0 + b0/n (Ferman & Pinto 2019), each fitted without the unit it judges.
+
+    The treated unit's own scale is fitted on the placebos alone; a placebo's on the others, so that an extreme one
+    cannot widen the scale that judges it and flatter what could be noticed.
+    """
     chosen = np.flatnonzero(comparison.donors & fitted.judged)
     errors, sizes = fitted.effects[chosen], comparison.sizes[chosen]
     variance = fit_size_variance(errors, sizes)
     return Reference(
-        z=errors / size_scale(variance, sizes),
+        z=scaled_placebos(errors, sizes, without_each=True),
         scale=float(size_scale(variance, comparison.sizes[:1])[0]),
         units=tuple(comparison.units[i] for i in chosen),
         variance=variance,

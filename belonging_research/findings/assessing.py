@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from belonging_research.checks import run_checks
 from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators import Estimate, estimate
@@ -26,6 +28,11 @@ class Assessment:
     def registered(self, outcome: str) -> Finding:
         """The finding of an outcome's registered row: the first of that outcome."""
         return next(each for each in self.findings if each.outcome == outcome)
+
+    @property
+    def not_estimated(self) -> pa.Table:
+        """``left_out`` as a table of one column, reason."""
+        return pa.table({"reason": pa.array(list(self.left_out), pa.string())})
 
     @property
     def main(self) -> tuple[Finding, ...]:
@@ -94,7 +101,7 @@ def _beside(panel: Panel, plan: Plan, main: Candidate) -> tuple[list[Candidate],
         try:
             row = estimate(panel, plan, main.outcome, method=method, source=source, phase=phase, post=post)
         except (PanelError, EstimateError) as fault:
-            missing.append(f"{main.outcome}, {method}, {source}, {phase}, {' and '.join(post)}: {fault}")
+            missing.append(f"{method.replace('_', ' ')}, {' and '.join(post)}: {fault}")
         else:
             made.append(_exploratory(row))
     return made, missing

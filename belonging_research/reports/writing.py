@@ -154,11 +154,14 @@ def only_writer(study_folder: Path) -> Iterator[None]:
     Raises
     ------
     ReportError
-        If another run holds it.
+        If another run holds it, or it cannot be made.
     """
-    study_folder.mkdir(parents=True, exist_ok=True)
     path = study_folder / ".lock"
-    handle = _locked(path)
+    try:
+        study_folder.mkdir(parents=True, exist_ok=True)
+        handle = _locked(path)
+    except OSError as error:
+        raise ReportError(f"{study_folder}: cannot be written ({error.strerror}). {_MEND}") from None
     if handle is None:
         raise ReportError(
             f"another run of {study_folder.name} is writing to {study_folder}. Wait for it, or use --out."
