@@ -208,13 +208,16 @@ def sound_plan(path: Path) -> Plan:
     """
     import difflib
 
-    from belonging_research.checks import CHECKS
-    from belonging_research.outcomes import MEASURES
     from belonging_research.plan import read_plan
 
     plan = read_plan(path)
-    named = [(f"outcomes.{n}.name", each.name, MEASURES) for n, each in enumerate(plan.outcomes)]
-    for key, name, known in [*named, *((f"checks.{n}", each, CHECKS) for n, each in enumerate(plan.checks))]:
+    # Heavy, so only for a plan that can be read.
+    from belonging_research.checks import CHECKS
+    from belonging_research.outcomes import MEASURES
+
+    named = [(f"outcomes.{n}.name", each.name, list(MEASURES)) for n, each in enumerate(plan.outcomes)]
+    named += [(f"checks.{n}", each, list(CHECKS)) for n, each in enumerate(plan.checks)]
+    for key, name, known in named:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""

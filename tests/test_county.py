@@ -13,11 +13,11 @@ from belonging_research.checks import CHECKS, detectable_effect, detectable_effe
 from belonging_research.checks.county import specification_of
 from belonging_research.errors import BelongingError, FindingError
 from belonging_research.estimators import Estimate, estimate
-from belonging_research.estimators.county import fit, treated_effect
+from belonging_research.estimators.county import fit, treated_effects
 from belonging_research.estimators.placebo import detectable_effect as smallest_noticed
 from belonging_research.findings import assess
 from belonging_research.outcomes import derive_outcomes
-from belonging_research.panel import Panel, build_panel, compare
+from belonging_research.panel import Panel, build_panel, compare, subset
 from belonging_research.plan import Plan
 from belonging_research.sources import load_extract
 
@@ -230,12 +230,16 @@ def test_a_constant_outcome_gives_no_number() -> None:
         estimate(build_panel(_table(frame, table), plan()), plan(), OUTCOME)
 
 
-def test_the_treated_effect_alone_is_that_of_the_whole_fit(real_panel: Panel) -> None:
-    """Leaving donors out one by one uses the cheaper fit: the same number."""
-    of = specification_of(estimate(real_panel, plan(), OUTCOME))
-    comparison = compare(real_panel, plan(), of)
+def test_leaving_units_out_in_one_batch_is_refitting_without_them(real_panel: Panel) -> None:
+    """The cheaper batch of fits gives the number of each whole fit."""
+    comparison = compare(real_panel, plan(), specification_of(estimate(real_panel, plan(), OUTCOME)))
+    kept = np.ones((4, len(comparison.units)), dtype=bool)
+    kept[1, 5], kept[2, [7, 9, 60]], kept[3, 1:100] = False, False, False
 
-    assert treated_effect(comparison, plan()) == pytest.approx(float(fit(comparison, plan()).effects[0]), abs=1e-7)
+    found = treated_effects(comparison, plan(), kept)
+
+    refitted = [float(fit(subset(comparison, row), plan()).effects[0]) for row in kept]
+    assert found == pytest.approx(refitted, abs=1e-7)
 
 
 def test_an_estimate_is_frozen(real_panel: Panel) -> None:

@@ -146,7 +146,9 @@ class TestSimplexWeights:
         """The single-unit function gives the treated unit's row of the joint one."""
         predictors, donors = factor_panel(6)
         joint = weights.leave_one_out_simplex_weights(predictors, donors, penalty=2.0)
-        alone = weights.simplex_weights(predictors[0], predictors[1:], penalty=2.0)
+        alone = weights.simplex_weights(
+            predictors[0], predictors[1:], penalty=2.0, allowed=np.ones((1, len(predictors) - 1), dtype=bool)
+        )[0]
         np.testing.assert_allclose(alone, joint[0, 1:], atol=1e-12)
 
     def test_active_set_fallback_agrees(self) -> None:

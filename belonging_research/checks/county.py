@@ -13,10 +13,10 @@ import numpy as np
 
 from belonging_research.checks.result import CheckResult, Severity, Status
 from belonging_research.errors import EstimateError, FindingError, PanelError
-from belonging_research.estimators.county import estimate_specification, false_start_reference, treated_effect
+from belonging_research.estimators.county import Effect, effect_of, false_start_reference, treated_effects
 from belonging_research.estimators.placebo import placebo_p, power_at
 from belonging_research.estimators.result import Estimate
-from belonging_research.panel import Panel, Specification, compare, response, subset
+from belonging_research.panel import Panel, Specification, compare, response
 from belonging_research.plan import Plan
 from belonging_research.tables import Source
 
@@ -126,7 +126,7 @@ def base_year(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult
     """Serious: refitted without the last base year, the answer moves by more than the smallest effect of interest."""
     year = estimate.base[-1]
     try:
-        other = estimate_specification(panel, plan, replace(specification_of(estimate), without_years=(year,)))
+        other = effect_of(panel, plan, replace(specification_of(estimate), without_years=(year,)))
     except (PanelError, EstimateError) as fault:
         return (_result("base_year", "no_test", "serious", f"Could not be refitted without {year}: {fault}"),)
     sentence = f"Fitted without {year}, the estimate moves by {_size(other.value - estimate.value, estimate.unit)}."
@@ -142,7 +142,7 @@ def sources_agree(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckRe
     source: Source = "daily" if estimate.source == "census" else "census"
     limit = plan.outcome(estimate.outcome).sesoi
     try:
-        other = estimate_specification(panel, plan, replace(specification_of(estimate), source=source))
+        other = effect_of(panel, plan, replace(specification_of(estimate), source=source))
     except (PanelError, EstimateError):
         sentence = f"The {source} series does not have these years yet, so the two cannot be compared."
         return (_result("sources_agree", "no_test", "serious", sentence, limit=limit),)
@@ -172,13 +172,10 @@ def _leave_out(
     limit = plan.outcome(estimate.outcome).sesoi
     unit = 1.0 if estimate.unit == "per_100_pupils" else 0.01
     comparison = compare(panel, plan, specification_of(estimate))
-    shifts = {}
-    for group, units in groups.items():
-        kept = np.array([place == 0 or u not in units for place, u in enumerate(comparison.units)])
-        if kept.sum() < 3:
-            continue
-        smaller = subset(comparison, kept)
-        shifts[group] = unit * treated_effect(smaller, plan) - estimate.value
+    kept = {g: np.array([u not in units for u in comparison.units]) for g, units in groups.items()}
+    kept = {group: chosen for group, chosen in kept.items() if chosen.sum() >= 3}
+    effects = treated_effects(comparison, plan, np.array(list(kept.values())))
+    shifts = dict(zip(kept, (unit * effects - estimate.value).tolist(), strict=True))
     worst = max(shifts, key=lambda g: (abs(shifts[g]), g))
     shift = shifts[worst]
     named = panel.names.get(worst, worst)
@@ -222,10 +219,10 @@ def contaminated_donors(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[C
         "with the councils left out by name": replace(own, also=tuple(sorted(e.unit for e in plan.excluded))),
         "without councils whose registers are incomplete": replace(own, without=_poor_response(estimate, panel, plan)),
     }
-    found = {}
+    found: dict[str, Effect] = {}
     for words, variant in variants.items():
         try:
-            found[words] = estimate_specification(panel, plan, variant)
+            found[words] = effect_of(panel, plan, variant)
         except (PanelError, EstimateError):
             continue
     changed = [words for words, other in found.items() if (other.p_value <= alpha) != noticed]

@@ -34,7 +34,7 @@ from belonging_research.estimators.weights import (
     ridge_augmented_weights,
     simplex_weights,
 )
-from belonging_research.panel import Comparison, Panel, Specification, compare, deciding_source, false_start
+from belonging_research.panel import Comparison, Panel, Specification, compare, deciding_source, false_start, subset
 from belonging_research.plan import Method, Plan
 from belonging_research.tables import Phase, Source, first_year
 
@@ -100,18 +100,33 @@ def fit(comparison: Comparison, plan: Plan) -> Fit:
     return Fit(effects=comparison.outcome - weights @ comparison.outcome, weights=weights, judged=everyone)
 
 
-def treated_effect(comparison: Comparison, plan: Plan) -> float:
-    """The treated unit's effect alone, in hundredths: what :func:`fit` gives it, at the cost of one fit."""
-    of, rule = comparison.specification, plan.estimator
-    if of.method != "ridge_augmented_synthetic_control":
-        return float(fit(comparison, plan).effects[0])
+def treated_effects(comparison: Comparison, plan: Plan, kept: NDArray[np.bool_]) -> Floats:
+    """The treated unit's effect with each of several sets of units kept, in hundredths: ``kept`` (b, n) to (b,).
+
+    What :func:`fit` gives it on each :func:`panel.subset`, at the cost of one batch of fits.
+    """
+    if comparison.specification.method != "ridge_augmented_synthetic_control":
+        return np.array([fit(subset(comparison, row), plan).effects[0] for row in kept])
+    rule, sets = plan.estimator, kept[:, 1:]
     target, donors = comparison.predictors[0], comparison.predictors[1:]
-    weights = simplex_weights(target, donors, penalty=rule.simplex_penalty)
-    centre = donors.mean(axis=0)
-    spread, gap = donors - centre, target - weights @ donors
-    penalised = spread.T @ spread + rule.augmentation_penalty * np.eye(spread.shape[1])
-    weights = weights + spread @ np.linalg.solve(penalised, gap)
-    return float(comparison.outcome[0] - weights @ comparison.outcome[1:])
+    weights = simplex_weights(target, donors, penalty=rule.simplex_penalty, allowed=sets)
+    count = sets.sum(axis=1, keepdims=True)
+    centre, level = sets @ donors / count, sets @ comparison.outcome[1:, None] / count
+    about, outcome = donors - donors.mean(axis=0), comparison.outcome[1:] - comparison.outcome[1:].mean()
+    off = centre - donors.mean(axis=0)
+    products = (about[:, :, None] * about[:, None, :]).reshape(len(about), -1)
+    spread = (sets @ products).reshape(len(sets), about.shape[1], -1) - count[:, :, None] * _outer(off)
+    spread += rule.augmentation_penalty * np.eye(about.shape[1])
+    covariance = sets @ (about * outcome[:, None]) - count * off * (level - comparison.outcome[1:].mean())
+    gap = target - weights @ donors
+    corrected = np.linalg.solve(spread, gap[:, :, None])[:, :, 0]
+    effects: Floats = comparison.outcome[0] - weights @ comparison.outcome[1:] - (corrected * covariance).sum(axis=1)
+    return effects
+
+
+def _outer(rows: Floats) -> Floats:
+    product: Floats = rows[:, :, None] * rows[:, None, :]
+    return product
 
 
 def _stacked(before: Floats, outcome: Floats) -> tuple[Floats, int]:
@@ -182,6 +197,23 @@ def estimate(
             outcome=outcome, source=source, phase=phase, method=method or plan.method, base=base or plan.base, post=post
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """An effect, in the outcome's unit, and its p-value: what a check needs of a variant."""
+
+    value: float
+    p_value: float
+
+
+def effect_of(panel: Panel, plan: Plan, specification: Specification) -> Effect:
+    """The effect and p-value of a specification, as :func:`estimate_specification` gives them, without the rest."""
+    comparison = compare(panel, plan, specification)
+    fitted = fit(comparison, plan)
+    placebos = reference(comparison, fitted)
+    unit, effect = 1.0 if plan.outcome(specification.outcome).unit == "per_100_pupils" else 0.01, fitted.effects[0]
+    return Effect(value=unit * float(effect), p_value=placebo_p(float(effect), placebos.scale, placebos.z))
 
 
 def estimate_specification(panel: Panel, plan: Plan, specification: Specification) -> Estimate:

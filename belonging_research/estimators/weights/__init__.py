@@ -64,24 +64,24 @@ def leave_one_out_simplex_weights(predictors: Floats, donors: Bools, *, penalty:
     return solve_simplex(problems)
 
 
-def simplex_weights(target: Floats, donor_predictors: Floats, *, penalty: float) -> Floats:
-    """Synthetic control weights of one unit: ``target`` (p,), ``donor_predictors`` (m, p); returns (m,).
+def simplex_weights(target: Floats, donor_predictors: Floats, *, penalty: float, allowed: Bools) -> Floats:
+    """Synthetic control weights of one unit from each of several sets of donors.
 
-    As :func:`leave_one_out_simplex_weights`, for one target outside the donors.
+    As :func:`leave_one_out_simplex_weights`, for one target outside the donors: ``target`` (p,), ``donor_predictors``
+    (m, p), ``allowed`` (b, m) True for the donors of each set. Returns (b, m), zero outside a row's set.
     """
     stacked = np.vstack([donor_predictors, np.atleast_2d(target)])
     donors = np.arange(len(stacked)) < len(donor_predictors)
     _check(stacked, donors, penalty)
     spread, scale = _standardise(stacked, donors)
     gram = spread @ spread.T + 1.0
-    problem = SimplexProblems(
+    problems = SimplexProblems(
         gram=gram[:-1, :-1],
-        linear=gram[-1:, :-1],
-        allowed=donors[None, :-1],
-        penalty=np.array([max(penalty / scale, PENALTY_FLOOR)]),
+        linear=np.repeat(gram[-1:, :-1], len(allowed), axis=0),
+        allowed=allowed,
+        penalty=np.full(len(allowed), max(penalty / scale, PENALTY_FLOOR)),
     )
-    weights: Floats = solve_simplex(problem)[0]
-    return weights
+    return solve_simplex(problems)
 
 
 def ridge_augmented_weights(predictors: Floats, weights: Floats, donors: Bools, *, penalty: float) -> Floats:

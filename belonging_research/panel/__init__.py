@@ -1,0 +1,24 @@
+"""Outcomes and plan to one analysis panel: who is compared with whom, over what, and why others are not."""
+
+from __future__ import annotations
+
+from belonging_research.panel.building import Left, Panel, build_panel, deciding_source, response, series
+from belonging_research.panel.comparing import Comparison, Specification, compare, false_start, subset
+from belonging_research.panel.describing import LEVELS, left_out, levels
+
+__all__ = [
+    "LEVELS",
+    "Comparison",
+    "Left",
+    "Panel",
+    "Specification",
+    "build_panel",
+    "compare",
+    "deciding_source",
+    "false_start",
+    "left_out",
+    "levels",
+    "response",
+    "series",
+    "subset",
+]

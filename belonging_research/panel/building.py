@@ -1,0 +1,234 @@
+"""Outcomes and plan to one panel: which councils may be compared, why others are not, and each series of figures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from belonging_research.errors import PanelError
+from belonging_research.plan import Plan
+from belonging_research.tables import Phase, Source, boundary
+
+# Rows are kept apart by outcome, source, phase and level.
+Part = tuple[str, str, str, str]
+
+# One figure can stand in two files. The first layout that has a unit's year decides, so that a series is one series.
+_CENSUS_FIRST = (
+    "lait_measures",
+    "absence_by_council",
+    "absentees_long",
+    "suspensions_by_geographic_level",
+    "exclusions_by_geographic_level",
+)
+_DAILY_FIRST = ("attendance_snapshots", "attendance_to_date")
+_RESPONSE = "responding_schools"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Units left out of a comparison for one reason: how many of how many, and which."""
+
+    reason: str
+    n: int
+    of: int
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """The figures of every council, region and the country that a plan may use, one row a unit and period.
+
+    ``parts`` by (outcome, source, phase, level), together ``rows``: unit, level, name, region, phase, period,
+    interval_end (null for a year), source, outcome, value (proportion), numerator, denominator, event_time (0 in the
+    first post year). ``donors`` are the units that may
+    be compared; an estimate drops those without its own figures, and counts them. ``sizes`` are possible half-days
+    of the last base year.
+    """
+
+    layer: Literal["county"]
+    report_year: str
+    data_as_at: dt.date | None
+    digest: str
+    parts: Mapping[Part, pa.Table]
+    exclusions: tuple[Left, ...]
+    treated: tuple[str, ...]
+    donors: tuple[str, ...]
+    names: dict[str, str]
+    regions: dict[str, str]
+    sizes: dict[str, float]
+    neighbours: dict[str, tuple[str, ...]]
+
+    @property
+    def rows(self) -> pa.Table:
+        """All parts in one table."""
+        return pa.concat_tables(list(self.parts.values()))
+
+
+def build_panel(
+    outcomes: pa.Table, plan: Plan, *, layer: Literal["county"] = "county", neighbours: pa.Table | None = None
+) -> Panel:
+    """The panel of a layer.
+
+    ``outcomes``: a table of :data:`tables.OUTCOMES` with its metadata; ``neighbours``: the extract's table of
+    statistical neighbours (unit, neighbour, rank, closeness, model), the newest model of which is used.
+
+    Raises
+    ------
+    PanelError
+        If a treated unit has no figures, no donor is left, or the donors are too few for the look's smallest Holm
+        step (Holm 1979): with J placebos no p lies under 1/(J + 1).
+    """
+    metadata = {k.decode(): v.decode() for k, v in (outcomes.schema.metadata or {}).items()}
+    frame = _one_series(outcomes.to_pandas(date_as_object=True))
+    frame["event_time"] = frame["period"].str[:4].astype(int) - int(plan.post[0][:4])
+    councils = frame[frame["level"] == "council"]
+    treated = tuple(sorted(t.unit for t in plan.treated))
+    for number, unit in enumerate(treated):
+        if not (councils["unit"] == unit).any():
+            raise PanelError(f"plan {plan.study}: treated.{number} is {unit}; no figures of it are among the outcomes.")
+    latest = councils.sort_values("period").groupby("unit")[["name", "region"]].last()
+    donors, exclusions = _donor_pool(councils, plan, treated)
+    panel = Panel(
+        layer=layer,
+        report_year=metadata.get("report_year", max(frame["period"])),
+        data_as_at=dt.date.fromisoformat(metadata["data_as_at"]) if metadata.get("data_as_at") else None,
+        digest=_digest(frame, plan),
+        parts=_parts(frame),
+        exclusions=exclusions,
+        treated=treated,
+        donors=donors,
+        names={str(k): str(v) for k, v in latest["name"].items()},
+        regions={str(k): str(v) for k, v in latest["region"].items() if isinstance(v, str)},
+        sizes=_sizes(councils, plan.base[-1]),
+        neighbours=_neighbours(neighbours),
+    )
+    _refuse_floor(panel, plan)
+    return panel
+
+
+def _parts(frame: pd.DataFrame) -> dict[Part, pa.Table]:
+    grouped = frame.groupby(["outcome", "source", "phase", "level"], sort=True)
+    return {
+        (str(key[0]), str(key[1]), str(key[2]), str(key[3])): pa.Table.from_pandas(rows, preserve_index=False)
+        for key, rows in grouped
+    }
+
+
+def _one_series(frame: pd.DataFrame) -> pd.DataFrame:
+    order = {name: place for place, name in enumerate((*_CENSUS_FIRST, *_DAILY_FIRST))}
+    key = ["unit", "level", "period", "interval_end", "source", "phase", "outcome"]
+    frame = frame.assign(place=frame["layout"].map(order).fillna(len(order)), empty=frame["value"].isna())
+    frame = frame.sort_values([*key, "empty", "place"], kind="stable", na_position="first")
+    frame = frame.drop_duplicates(key)
+    columns = [*key, "name", "region", "value", "numerator", "denominator", "reason", "derivation", "layout"]
+    return frame[columns].reset_index(drop=True)
+
+
+def _donor_pool(
+    councils: pd.DataFrame, plan: Plan, treated: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[Left, ...]]:
+    current = set(councils.loc[councils["period"] >= plan.base[-1], "unit"])
+    everyone = sorted(set(councils["unit"]) - set(treated))
+    named = {e.unit: e.reason for e in plan.excluded}
+    reasons: dict[str, str] = {}
+    for unit in everyone:
+        change = boundary(unit)
+        moved = change.footprint_changed if change else None
+        if unit in named:
+            reasons[unit] = named[unit]
+        elif unit not in current or (change and change.valid_to):
+            reasons[unit] = "ended before the last base year"
+        elif moved and moved > plan.donors.footprint_unchanged_since:
+            reasons[unit] = f"footprint changed since {plan.donors.footprint_unchanged_since}"
+    kept = tuple(unit for unit in everyone if unit not in reasons)
+    return kept, counted(reasons, len(everyone))
+
+
+def counted(reasons: dict[str, str], of: int) -> tuple[Left, ...]:
+    """The units left out, by unit and reason, as one line a reason; ``of`` is how many there were."""
+    grouped: dict[str, list[str]] = {}
+    for unit, reason in sorted(reasons.items()):
+        grouped.setdefault(reason, []).append(unit)
+    return tuple(Left(reason=r, n=len(u), of=of, units=tuple(u)) for r, u in sorted(grouped.items()))
+
+
+def _sizes(councils: pd.DataFrame, period: str) -> dict[str, float]:
+    """Possible half-days of the last base year from the daily series; they scale the placebos."""
+    chosen = councils[(councils["period"] == period) & (councils["source"] == "daily") & (councils["phase"] == "all")]
+    chosen = chosen[chosen["outcome"].eq("overall_absence_rate") & chosen["interval_end"].isna()]
+    known = chosen[chosen["denominator"].notna()]
+    return {str(u): float(n) for u, n in zip(known["unit"], known["denominator"], strict=True)}
+
+
+def _neighbours(table: pa.Table | None) -> dict[str, tuple[str, ...]]:
+    if table is None or not table.num_rows:
+        return {}
+    frame = table.to_pandas()
+    frame = frame[frame["model"] == frame["model"].max()].sort_values(["unit", "rank"])
+    return {str(unit): tuple(rows) for unit, rows in frame.groupby("unit")["neighbour"]}
+
+
+def _digest(frame: pd.DataFrame, plan: Plan) -> str:
+    content = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
+    return hashlib.sha256(plan.digest.encode() + content).hexdigest()
+
+
+def _refuse_floor(panel: Panel, plan: Plan) -> None:
+    if len(panel.donors) < 2:
+        raise PanelError(
+            f"plan {plan.study}: {len(panel.donors)} donor(s) left of {len(panel.names)} councils; a comparison needs "
+            "councils without the treatment, complete in base and post. See the plan's excluded and donors."
+        )
+    look = plan.look(panel.report_year)
+    if look is None:
+        return
+    smallest, floor = look.alpha / len(look.outcomes), 1 / (len(panel.donors) + 1)
+    if floor > smallest + 1e-12:
+        raise PanelError(
+            f"plan {plan.study}: with {len(panel.donors)} donors no p-value lies under {floor:.4f}, but the look of "
+            f"{look.report_year} needs {smallest:.4f} (alpha {look.alpha:g} over {len(look.outcomes)} primary "
+            f"outcome(s)). It takes {math.ceil(1 / smallest) - 1} donors, or a larger alpha for this look."
+        )
+
+
+def series(panel: Panel, outcome: str, *, source: Source, phase: Phase = "all", level: str = "council") -> pd.DataFrame:
+    """Whole-year values, unit x academic year, proportions."""
+    rows = _rows(panel, outcome, source, phase, level)
+    return rows[rows["interval_end"].isna()].pivot(index="unit", columns="period", values="value").dropna(how="all")
+
+
+def fortnight_series(panel: Panel, outcome: str, *, period: str, phase: Phase = "all") -> pd.DataFrame:
+    """Fortnightly values of one academic year, unit x last day, proportions; empty where there are none."""
+    rows = _rows(panel, outcome, "daily", phase, "council")
+    rows = rows[rows["interval_end"].notna() & (rows["period"] == period)]
+    return rows.pivot(index="unit", columns="interval_end", values="value")
+
+
+def _rows(panel: Panel, outcome: str, source: str, phase: str, level: str) -> pd.DataFrame:
+    empty = next(iter(panel.parts.values())).slice(0, 0)
+    part = panel.parts.get((outcome, source, phase, level), empty)
+    found: pd.DataFrame = part.select(["unit", "period", "interval_end", "value"]).to_pandas(date_as_object=True)
+    return found
+
+
+def deciding_source(panel: Panel, plan: Plan, outcome: str, post: tuple[str, ...]) -> Source | None:
+    """Census where it has every post year for the treated units, else the provisional daily series, else None."""
+    sources: tuple[Source, ...] = ("census", "daily")
+    for source in sources:
+        values = series(panel, outcome, source=source)
+        wanted = [p for p in post if p in values.columns]
+        if len(wanted) == len(post) and values.reindex(panel.treated)[wanted].notna().all(axis=None):
+            return source
+    return None
+
+
+def response(panel: Panel) -> pd.DataFrame:
+    """Share of each council's schools that sent registers, last snapshot: unit x year, NaN where not printed."""
+    return series(panel, _RESPONSE, source="daily")
