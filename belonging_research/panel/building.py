@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 import pyarrow as pa
@@ -41,7 +42,7 @@ class Left:
     units: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Panel:
     """The figures of every council, region and the country that a plan may use, one row a unit and period.
 
@@ -198,24 +199,34 @@ def _refuse_floor(panel: Panel, plan: Plan) -> None:
         )
 
 
+# Many checks read the same few series of a panel, which never changes: each is put in wide form once.
+_WIDE: WeakKeyDictionary[Panel, dict[tuple[str, ...], pd.DataFrame]] = WeakKeyDictionary()
+
+
 def series(panel: Panel, outcome: str, *, source: Source, phase: Phase = "all", level: str = "council") -> pd.DataFrame:
     """Whole-year values, unit x academic year, proportions."""
-    rows = _rows(panel, outcome, source, phase, level)
-    return rows[rows["interval_end"].isna()].pivot(index="unit", columns="period", values="value").dropna(how="all")
+    return _wide(panel, (outcome, source, phase, level), "")
 
 
 def fortnight_series(panel: Panel, outcome: str, *, period: str, phase: Phase = "all") -> pd.DataFrame:
     """Fortnightly values of one academic year, unit x last day, proportions; empty where there are none."""
-    rows = _rows(panel, outcome, "daily", phase, "council")
-    rows = rows[rows["interval_end"].notna() & (rows["period"] == period)]
-    return rows.pivot(index="unit", columns="interval_end", values="value")
+    return _wide(panel, (outcome, "daily", phase, "council"), period)
 
 
-def _rows(panel: Panel, outcome: str, source: str, phase: str, level: str) -> pd.DataFrame:
-    empty = next(iter(panel.parts.values())).slice(0, 0)
-    part = panel.parts.get((outcome, source, phase, level), empty)
-    found: pd.DataFrame = part.select(["unit", "period", "interval_end", "value"]).to_pandas(date_as_object=True)
-    return found
+def _wide(panel: Panel, part: Part, fortnights_of: str) -> pd.DataFrame:
+    known = _WIDE.setdefault(panel, {})
+    key = (*part, fortnights_of)
+    if key not in known:
+        empty = next(iter(panel.parts.values())).slice(0, 0)
+        columns = ["unit", "period", "interval_end", "value"]
+        rows = panel.parts.get(part, empty).select(columns).to_pandas(date_as_object=True)
+        if fortnights_of:
+            rows = rows[rows["interval_end"].notna() & (rows["period"] == fortnights_of)]
+            known[key] = rows.pivot(index="unit", columns="interval_end", values="value")
+        else:
+            whole = rows[rows["interval_end"].isna()]
+            known[key] = whole.pivot(index="unit", columns="period", values="value").dropna(how="all")
+    return known[key].copy(deep=False)
 
 
 def deciding_source(panel: Panel, plan: Plan, outcome: str, post: tuple[str, ...]) -> Source | None:
