@@ -36,7 +36,7 @@ from belonging_research.estimators.weights import (
 )
 from belonging_research.panel import Comparison, Panel, Specification, compare, deciding_source, false_start, subset
 from belonging_research.plan import Method, Plan
-from belonging_research.tables import Phase, Source, first_year
+from belonging_research.tables import Phase, Source, first_year, shift_year
 
 Floats = NDArray[np.float64]
 
@@ -134,7 +134,7 @@ def _stacked(before: Floats, outcome: Floats) -> tuple[Floats, int]:
 
 
 def _years_before(comparison: Comparison) -> Floats:
-    start = min(comparison.specification.post)
+    start = shift_year(max(comparison.specification.base), 1)
     return comparison.path[:, [year < start for year in comparison.path_years]]
 
 
@@ -317,7 +317,7 @@ def _path(comparison: Comparison, fitted: Fit, to_level: Callable[[float], float
     """Each year of the treated unit beside its mix; low and high hold 95% of the size-scaled placebo gaps that year."""
     if fitted.weights is None:
         return ()
-    start = first_year(min(comparison.specification.post))
+    start = first_year(max(comparison.specification.base)) + 1
     gaps = comparison.path - fitted.weights @ comparison.path
     points = []
     for place, year in enumerate(comparison.path_years):

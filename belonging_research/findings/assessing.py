@@ -41,12 +41,13 @@ class Assessment:
         return tuple(self.registered(name) for name in names)
 
 
-def assess(panel: Panel, plan: Plan, *, domain: str | None = None) -> Assessment:
+def assess(panel: Panel, plan: Plan, *, domain: str | None = None, beside: bool = True) -> Assessment:
     """Judge the outcomes of a domain (all without one) at the panel's report year.
 
     For each outcome the registered row first: the plan's method, pooled phases, all post years out, checks run where
     the look tests it. Then, as exploratory rows: the other methods, the other source, single years, and phases.
-    Families are judged over the whole plan, so a domain's verdicts are the same as in the whole study.
+    Families are judged over the whole plan, so a domain's verdicts are the same as in the whole study. Without
+    ``beside`` the registered rows alone are made: no verdict depends on the others.
     """
     candidates: list[Candidate] = []
     left_out: list[str] = []
@@ -54,7 +55,7 @@ def assess(panel: Panel, plan: Plan, *, domain: str | None = None) -> Assessment
         wanted = domain is None or outcome.domain == domain
         if wanted or outcome.role != "exploratory":
             candidates.append(_registered(panel, plan, outcome.name))
-        if wanted:
+        if wanted and beside:
             rows, missing = _beside(panel, plan, candidates[-1])
             candidates += rows
             left_out += missing

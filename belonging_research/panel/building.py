@@ -87,7 +87,8 @@ def build_panel(
         step (Holm 1979): with J placebos no p lies under 1/(J + 1).
     """
     metadata = {k.decode(): v.decode() for k, v in (outcomes.schema.metadata or {}).items()}
-    frame = _one_series(outcomes.to_pandas(date_as_object=True))
+    every = outcomes.to_pandas(date_as_object=True)
+    frame = _one_series(every)
     frame["event_time"] = frame["period"].str[:4].astype(int) - int(plan.post[0][:4])
     councils = frame[frame["level"] == "council"]
     treated = tuple(sorted(t.unit for t in plan.treated))
@@ -107,7 +108,7 @@ def build_panel(
         donors=donors,
         names={str(k): str(v) for k, v in latest["name"].items()},
         regions={str(k): str(v) for k, v in latest["region"].items() if isinstance(v, str)},
-        sizes=_sizes(councils, plan.base[-1]),
+        sizes=_sizes(every, plan.base[-1]),
         neighbours=_neighbours(neighbours),
     )
     _refuse_floor(panel, plan)
@@ -160,11 +161,16 @@ def counted(reasons: dict[str, str], of: int) -> tuple[Left, ...]:
     return tuple(Left(reason=r, n=len(u), of=of, units=tuple(u)) for r, u in sorted(grouped.items()))
 
 
-def _sizes(councils: pd.DataFrame, period: str) -> dict[str, float]:
-    """Possible half-days of the last base year from the daily series; they scale the placebos."""
-    chosen = councils[(councils["period"] == period) & (councils["source"] == "daily") & (councils["phase"] == "all")]
-    chosen = chosen[chosen["outcome"].eq("overall_absence_rate") & chosen["interval_end"].isna()]
-    known = chosen[chosen["denominator"].notna()]
+def _sizes(every: pd.DataFrame, period: str) -> dict[str, float]:
+    """Possible half-days of the last base year; they scale the placebos.
+
+    From the daily series; for years before there was one, from whichever census file counts them.
+    """
+    whole = every[(every["period"] == period) & (every["level"] == "council") & (every["phase"] == "all")]
+    whole = whole[whole["outcome"].eq("overall_absence_rate") & whole["interval_end"].isna()]
+    whole = whole[whole["denominator"].notna()]
+    daily = whole[whole["source"] == "daily"]
+    known = (daily if len(daily) else whole).drop_duplicates("unit", keep="last")
     return {str(u): float(n) for u, n in zip(known["unit"], known["denominator"], strict=True)}
 
 

@@ -159,7 +159,7 @@ def _history(panel: Panel, of: Specification, n_years: int, *, log: bool) -> pd.
     values = series(panel, of.outcome, source="census", phase=of.phase)
     if values.empty:
         values = series(panel, of.outcome, source="daily", phase=of.phase)
-    start = min(of.post)
+    start = shift_year(max(of.base), 1)  # not the first post year asked for: a later one has treated years before it
     years = [shift_year(start, -back) for back in range(n_years, 0, -1)]
     own = values.reindex([panel.treated[0]])
     kept = [y for y in years if y in values.columns and y not in of.without_years and own[y].notna().all()]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import multiprocessing.connection
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -78,34 +81,57 @@ def run_notebooks(waves: Sequence[Sequence[Job]], workers: int, finished: Callab
     """
     context = multiprocessing.get_context("spawn")
     widest = max((len(wave) for wave in waves), default=1)
-    with ProcessPoolExecutor(
-        max_workers=max(1, min(workers, widest)), mp_context=context, initializer=_end_with_parent
-    ) as pool:
+    wanted, hold = context.Pipe(duplex=False)
+    with (
+        hold,
+        ProcessPoolExecutor(
+            max_workers=max(1, min(workers, widest)),
+            mp_context=context,
+            initializer=_end_with_parent,
+            initargs=(wanted,),
+        ) as pool,
+    ):
         for wave in waves:
             waiting = [job for job in wave if not is_done(job)]
             for job in wave:
                 if job not in waiting:
                     finished(job.name)
-            futures = {pool.submit(_execute, job): job for job in waiting}
+            with _deaf_to_interrupts():
+                futures = {pool.submit(_execute, job): job for job in waiting}
             try:
                 failures = _collect(futures, finished)
             except BaseException:
+                hold.close()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             if failures:
                 raise ReportError(failures[min(failures)])
 
 
-def _end_with_parent() -> None:
-    """End this process when the run is killed: an orphan would write into the folder of the next run."""
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started in here do not hear Ctrl-C, which a terminal sends to all: only the run answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_with_parent(wanted: Connection) -> None:
+    """End this process when the run is stopped or killed: an orphan would write into the folder of the next run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        watch = threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True)
+        watch = threading.Thread(target=_exit_after, args=(parent.sentinel, wanted), daemon=True)
         watch.start()
 
 
-def _exit_after(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
+def _exit_after(sentinel: int, wanted: Connection) -> None:
+    multiprocessing.connection.wait([sentinel, wanted])
     os._exit(1)
 
 

@@ -77,11 +77,9 @@ def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | N
             found.append(what)
         else:
             notes.append(what)
-    notes += [
-        f"folder {root.name or 'given'}: no origin.toml, so its files are read as they are, unchecked."
-        for root in roots
-        if not any(_below(record.folder, root) for record in records)
-    ]
+    if any(not any(_below(record.folder, root) for record in records) for root in roots):
+        # Without the folder's name: it belongs to one machine, and the same files are the same study.
+        notes.append("no origin.toml beside the files, so they are read as they are, unchecked.")
     unique, repeated = _unique(found)
     files = tuple(sorted(_named_apart(unique), key=lambda f: (f.layout.name, f.name)))
     return Discovery(

@@ -1,0 +1,255 @@
+"""The study of a made-up country, which needs no data: the contract with its truth; stopped at any moment, resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+from conftest import REPOSITORY
+
+from acceptance import judging
+from acceptance.running import CommandLine, Run, differing, files_of, runs_under
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the user works in; figures are made up below it."""
+    return tmp_path_factory.mktemp("simulated")
+
+
+@pytest.fixture(scope="module")
+def run(belonging: CommandLine, home: Path) -> Run:
+    """``run`` with nothing else said but where to write."""
+    return Run(done=belonging("run", "--out", home / "out", cwd=home), out=home / "out")
+
+
+def test_it_needs_nothing(run: Run, home: Path) -> None:
+    """No plan, no data, no year: exit code 0, figures and truth below the folder, and a page to open."""
+    assert run.done.returncode == 0, run.done.stderr
+    assert "Traceback" not in run.done.stderr
+    assert "Warning" not in run.done.stderr
+    assert (home / "data" / "simulated" / "simulated_public" / "truth.json").is_file()
+    assert Path(run.done.stdout.splitlines()[-1].removeprefix("Open ")) == run.released / "index.html"
+    assert {path.name for path in home.iterdir()} == {"data", "out"}
+
+
+def test_results_keep_the_contract(run: Run) -> None:
+    """Schema belonging/1: sorted keys, no NaN, every key of every row; marked as simulated."""
+    assert judging.broken_contract(run.results) == []
+    assert (run.results["simulated"], run.results["draft"], run.results["report_year"]) == (True, True, "2026/27")
+
+
+def test_verdicts_follow_from_the_rows_alone(run: Run) -> None:
+    """Each verdict, p adjusted, gate, flag and grade is what the published rules make of `results.json`."""
+    assert judging.other_verdicts(run.findings) == []
+
+
+def test_every_assessed_row_stands_beside_its_truth(run: Run) -> None:
+    """A made-up country knows the effect of each row, in the row's unit, and it is a gain or nothing."""
+    assessed = [row for row in run.findings if row["value"] is not None]
+    assert len(assessed) > 50
+    assert [row["id"] for row in assessed if row["truth"] is None] == []
+    assert all(row["truth"] <= 0 for row in assessed)
+    overall = {row["truth"] for row in assessed if row["outcome"] == "overall_absence_rate"}
+    assert min(overall) < -0.0025
+
+
+def test_registered_intervals_hold_the_truth(run: Run) -> None:
+    """The 95% interval of each registered row of the main outcomes holds its truth (one world, so a sign of sanity)."""
+    missed = []
+    for row in run.findings:
+        if row["role"] == "exploratory" or row["value"] is None:
+            continue
+        low, high = row["ci"]["0.95"]
+        if not (low is None or low <= row["truth"]) or not (high is None or row["truth"] <= high):
+            missed.append((row["outcome"], row["truth"], low, high))
+    assert missed == []
+
+
+def test_single_years_make_up_the_years_together(run: Run) -> None:
+    """With one base and one mix the effects of single years have the pooled effect as their mean (no log ratios)."""
+    pooled: dict[tuple[str, ...], float] = {}
+    single: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for row in run.findings:
+        if row["unit"] == "log_ratio" or row["value"] is None:
+            continue
+        series = tuple(str(row[name]) for name in ("outcome", "source", "base", "phase", "subgroup", "method"))
+        if "+" in row["post"]:
+            pooled[series] = row["value"]
+        else:
+            single[series].append(row["value"])
+    assert len(single) >= 5
+    apart = {series: (fmean(values), pooled[series]) for series, values in single.items()}
+    assert {k: v for k, v in apart.items() if abs(v[0] - v[1]) > 0.02 * abs(v[1]) + 1e-6} == {}
+
+
+def test_every_printed_number_stands_in_a_file(run: Run) -> None:
+    """No number of a page comes from nowhere."""
+    assert judging.unexplained_numbers(run.released) == {}
+
+
+def test_record_list_of_tables_and_files_agree(run: Run) -> None:
+    """Each file is in the record with its hash, each listed table is there, and each table is listed."""
+    assert judging.misfiled(run.folder) == []
+
+
+def test_pages_keep_the_rules(run: Run) -> None:
+    """As on real figures, and SIMULATED on every page and inside every picture."""
+    pages = sorted(run.released.glob("*.html"))
+    assert [fault for page in pages for fault in judging.page_faults(page, simulated=True)] == []
+    assert judging.n_pictures(run.released) >= 10
+
+
+def test_no_place_of_this_machine_leaves(run: Run, home: Path, belonging: CommandLine) -> None:
+    """No released byte names a folder: of the data, the project, the interpreter, the home, the output."""
+    places = [home, belonging.checkout, REPOSITORY, Path(sys.prefix), Path.home() / "x"]
+    assert judging.places_named(run.released, [each.absolute() for each in places]) == []
+
+
+def test_the_same_run_again_is_kept(run: Run, belonging: CommandLine, home: Path) -> None:
+    """A second time it says so, and changes no byte; a dry run says the same and writes nothing."""
+    before = files_of(home)
+    again = belonging("run", "--out", run.out, cwd=home)
+    assert again.returncode == 0, again.stderr
+    assert "already there" in again.stdout
+    assert "notebook" not in again.stderr
+    data = home / "data" / "simulated" / "simulated_public"
+    dry = belonging("run", "--plan", "simulated_public", "--data", data, "--out", run.out, "--dry-run", cwd=home)
+    assert "already there" in dry.stdout
+    assert files_of(home) == before
+
+
+# --- stopped, and gone on with --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """A run that was stopped: how it ended, how long that took (s), and what it had said by then."""
+
+    code: int
+    took: float
+    said: list[str] = field(default_factory=list)
+
+
+def stop(
+    belonging: CommandLine, home: Path, out: Path, *, after: str, wait: float, by: signal.Signals = signal.SIGKILL
+) -> Stopped:
+    """Start a run on the figures that were made up, and stop its whole process group a while after a line."""
+    data = home / "data" / "simulated" / "simulated_public"
+    process = belonging.start("run", "--plan", "simulated_public", "--data", data, "--out", out, "--jobs", 1, cwd=home)
+    assert process.stderr is not None
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if after in line:
+                break
+        time.sleep(wait)
+    finally:
+        began = time.monotonic()
+        os.killpg(process.pid, by)
+    said += process.communicate(timeout=60)[1].splitlines(keepends=True)
+    return Stopped(code=process.returncode, took=time.monotonic() - began, said=said)
+
+
+def whole_or_nothing(out: Path) -> None:
+    """What a reader finds is complete: a run folder with its record and every file of it, or no run at all."""
+    if not out.exists():
+        return
+    for folder in runs_under(out):
+        assert judging.misfiled(folder) == [], folder
+    hidden = [path for path in out.rglob("*") if "released" in path.parts and path.is_dir()]
+    for path in hidden:
+        parts = path.relative_to(out).parts
+        run_folder = parts[1]
+        assert run_folder.startswith(".") or (out / parts[0] / run_folder / "manifest.json").is_file(), path
+    if not runs_under(out):
+        assert not (out / "index.html").exists()
+        assert not list(out.glob("*/latest"))
+
+
+def done_in(out: Path) -> dict[str, int]:
+    """Notebooks that a stopped run had finished, with the moment at which each was written."""
+    return {
+        marker.name.removesuffix(".done.json"): marker.with_name(
+            marker.name.replace(".done.json", ".ipynb")
+        ).stat().st_mtime_ns
+        for marker in out.glob("*/.*.partial/restricted/*.done.json")
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stops a process group")
+def test_stopped_at_any_moment_it_goes_on(run: Run, belonging: CommandLine, home: Path, tmp_path: Path) -> None:
+    """Ctrl-C once, killed three times: never half a run to be read; at last, by one job, the same bytes as by two.
+
+    No notebook that was finished is done again.
+    """
+    out = tmp_path / "out"
+    assert run.folder.is_dir()
+    first = stop(belonging, home, out, after="[0/", wait=3, by=signal.SIGINT)
+    assert first.took < 10
+    assert first.code == 130, first.said
+    assert "stopped; the next run goes on from here" in "".join(first.said)
+    assert "Traceback" not in "".join(first.said)
+    whole_or_nothing(out)
+    assert runs_under(out) == []
+    finished: dict[str, int] = {}
+    for after, wait in (("[1/", 0.2), ("[3/", 1.0)):
+        killed = stop(belonging, home, out, after=after, wait=wait)
+        assert killed.code == -signal.SIGKILL, killed.said
+        whole_or_nothing(out)
+        assert runs_under(out) == []
+        now = done_in(out)
+        assert {name: now.get(name) for name in finished} == finished
+        finished = now
+    assert len(finished) >= 3
+    while_writing = stop(belonging, home, out, after="writing pages", wait=0.05)
+    whole_or_nothing(out)
+    finished = done_in(out) or finished
+    last = belonging(
+        "run", "--plan", "simulated_public", "--data", home / "data" / "simulated" / "simulated_public", "--out", out,
+        "--jobs", 1, cwd=home,
+    )  # fmt: skip
+    assert last.returncode == 0, (last.stderr, while_writing.said)
+    again = Run(done=last, out=out)
+    assert differing(again.released, run.released) == []
+    assert judging.misfiled(again.folder) == []
+    written = {name: (again.folder / "restricted" / f"{name}.ipynb").stat().st_mtime_ns for name in finished}
+    assert written == finished
+    assert {path.name for path in again.folder.parent.iterdir()} == {again.folder.name, "latest"}
+    assert not [name for name in files_of(out) if "partial" in name or ".done" in name or ".lock" in name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stops a process group")
+def test_figures_are_made_up_whole_or_not_at_all(belonging: CommandLine, home: Path, run: Run, tmp_path: Path) -> None:
+    """Killed while it writes them, no folder of figures is there; the next time they are those of any other day."""
+    process = belonging.start("simulate", cwd=tmp_path)
+    place = tmp_path / "data" / "simulated"
+    deadline = time.monotonic() + 60
+    while not list(place.glob(".*.partial/*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert not (place / "simulated_public").exists()
+    assert belonging("simulate", cwd=tmp_path).returncode == 0
+    assert differing(place / "simulated_public", home / "data" / "simulated" / "simulated_public") == []
+
+
+def test_the_record_tells_what_was_left_out(run: Run) -> None:
+    """Each notebook is listed as done with its parameters; nothing of them but what was cleared left."""
+    record: dict[str, Any] = json.loads((run.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert {each["status"] for each in record["notebooks"]} == {"done"}
+    assert all(each["parameters"]["report_year"] == "2026/27" for each in record["notebooks"])
+    assert record["outputs_left_out"] == 0
+    assert record["simulated"] is True
