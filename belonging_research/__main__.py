@@ -217,6 +217,7 @@ def sound_plan(path: Path) -> Plan:
 
     named = [(f"outcomes.{n}.name", each.name, list(MEASURES)) for n, each in enumerate(plan.outcomes)]
     named += [(f"checks.{n}", each, list(CHECKS)) for n, each in enumerate(plan.checks)]
+    named += [(f"negative_controls.{n}", each, list(MEASURES)) for n, each in enumerate(plan.negative_controls)]
     for key, name, known in named:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

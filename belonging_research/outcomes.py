@@ -6,6 +6,7 @@ exclusions in England" methodology; "Pupil attendance in schools" data guidance.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from belonging_research.errors import PlanError
 from belonging_research.plan import Plan
 from belonging_research.sources import Extract
 from belonging_research.tables import BOUNDARIES, OUTCOMES, in_force
@@ -49,6 +51,8 @@ def _registry() -> dict[str, Measure]:
         ("severe_absence_rate", "Severe absence", "missing 50% or more", enrolments, "share", False, _ABSENCE),
         ("illness_absence_rate", "Absence for illness", "half-days missed ill", sessions, "share", True, _DAILY),
         ("suspended_or_excluded_sessions_rate", "Half-days while suspended", "code E", sessions, "share", True, _DAILY),
+        ("medical_appointment_absence_rate", "Absence for appointments", "code M", sessions, "share", True, _DAILY),
+        ("religious_observance_absence_rate", "Religious observance", "code R", sessions, "share", True, _DAILY),
         ("suspension_rate", "Suspensions", "suspensions in the year", roll, "events_per_pupil", False, _EXCLUSIONS),
         (
             "pupils_with_one_or_more_suspensions_rate",
@@ -87,6 +91,22 @@ LATE_WITHIN = pd.Timedelta(days=31)
 LEAST_SNAPSHOTS = 0.75
 
 
+def refuse_unknown_controls(plan: Plan) -> None:
+    """Refuse a negative control that is no measure of the daily registers: a check of nothing is never passed.
+
+    Raises :class:`PlanError` with the key, the name and those there are.
+    """
+    known = [each.name for each in MEASURES.values() if each.daily]
+    for number, name in enumerate(plan.negative_controls):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise PlanError(
+                f"plan {plan.study}: negative_controls.{number}: {name} is not known.{hint} There are: "
+                f"{', '.join(known)}."
+            )
+
+
 def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     """Every outcome of every council, region and the country, by year and, in the daily series, by fortnight.
 
@@ -95,8 +115,10 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     Successors of a divided council carry its earlier census rates where :data:`tables.BOUNDARIES` says so.
 
     Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
-    ``data_as_at`` and ``digest`` (of extract and plan). Raises nothing of its own: a missing number keeps its reason.
+    ``data_as_at`` and ``digest`` (of extract and plan). A missing number keeps its reason. Raises as
+    :func:`refuse_unknown_controls`.
     """
+    refuse_unknown_controls(plan)
     figures = extract.figures.to_pandas(date_as_object=True)
     figures = figures[figures["level"] != "school"]
     parts = [_with_history(_census(figures))]

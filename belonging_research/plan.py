@@ -146,7 +146,11 @@ class Target(_Strict):
 
 
 class Plan(_Strict):
-    """A study, frozen. ``digest`` is the hash of everything in it, so spacing and comments do not count."""
+    """A study, frozen. ``digest`` is the hash of everything in it, so spacing and comments do not count.
+
+    ``negative_controls`` are published measures that the treatment could not move (Lipsitch et al. 2010): a change in
+    one of them speaks against the comparison. None may be an outcome that the plan tests.
+    """
 
     schema_: Literal["belonging-plan/1"] = Field(alias="schema")
     study: str = Field(pattern=r"^[a-z][a-z0-9_]{2,40}$")
@@ -169,6 +173,7 @@ class Plan(_Strict):
     looks: tuple[Look, ...] = Field(min_length=1)
     estimator: EstimatorSettings
     checks: tuple[str, ...] = ()
+    negative_controls: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     faults: dict[str, Literal["refuse", "exclude"]] = {}
@@ -205,6 +210,7 @@ class Plan(_Strict):
             )
         registered = [design for design in self.designs if design.registered]
         _refuse(len(registered) != 1, "designs", "exactly one design must have registered = true")
+        self._sound_controls()
         years = [look.report_year for look in self.looks]
         _refuse(years != sorted(set(years)), "looks", "looks must be in order, one a report year")
         spent = math.fsum(look.alpha for look in self.looks)
@@ -218,6 +224,17 @@ class Plan(_Strict):
                     f"{name} is not a primary outcome of this plan",
                 )
         return self
+
+    def _sound_controls(self) -> None:
+        controls, tested = self.negative_controls, {o.name for o in self.outcomes if o.role != "exploratory"}
+        _refuse(len(controls) != len(set(controls)), "negative_controls", "a control is listed twice")
+        for number, name in enumerate(controls):
+            _refuse(name in tested, f"negative_controls.{number}", f"{name} is tested by this plan, so no control")
+        _refuse(
+            "negative_control" in self.checks and not controls,
+            "negative_controls",
+            "none is listed, but checks has negative_control; list one, or take the check out",
+        )
 
     @property
     def digest(self) -> str:

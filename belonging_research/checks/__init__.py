@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from belonging_research.checks.county import CHECKS, run_checks
-from belonging_research.checks.design import comparison_mix, detectable_effect, detectable_effects, penalty_path
+from belonging_research.checks.design import (
+    comparison_mix,
+    detectable_effect,
+    detectable_effects,
+    frontier,
+    penalty_path,
+)
+from belonging_research.checks.registry import CHECKS, run_checks
 from belonging_research.checks.result import CheckResult
+from belonging_research.checks.specifications import left_out_ways, specification_curve
 
 __all__ = [
     "CHECKS",
@@ -12,6 +19,9 @@ __all__ = [
     "comparison_mix",
     "detectable_effect",
     "detectable_effects",
+    "frontier",
+    "left_out_ways",
     "penalty_path",
     "run_checks",
+    "specification_curve",
 ]

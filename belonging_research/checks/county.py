@@ -6,13 +6,13 @@ unit, in sentences in points (hundredths of a rate) or per cent of a ratio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from belonging_research.checks.result import CheckResult, Severity, Status
-from belonging_research.errors import EstimateError, FindingError, PanelError
+from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators.county import Effect, effect_of, false_start_reference, treated_effects
 from belonging_research.estimators.placebo import placebo_p, power_at
 from belonging_research.estimators.result import Estimate
@@ -21,6 +21,7 @@ from belonging_research.plan import Plan
 from belonging_research.tables import Source
 
 FEWEST_TREATED_FOR_CLUSTERS = 20
+NO_SPREAD = 1e-9  # of the level: rounding, not a spread
 FALSE_START_P = 0.05
 LEAST_POWER = 0.5
 LEAST_RESPONSE, MOST_MOVED_RESPONSE = 0.90, 0.05
@@ -39,14 +40,15 @@ def specification_of(estimate: Estimate) -> Specification:
     )
 
 
-def _size(value: float, unit: str) -> str:
+def in_words(value: float, unit: str) -> str:
+    """A difference in an outcome's unit as a reader says it: points, or per cent of a ratio."""
     if unit == "log_ratio":
         return f"{100 * (np.exp(abs(value)) - 1):.1f} per cent"
     points = abs(value) if unit == "per_100_pupils" else 100 * abs(value)
     return f"{points:.2f} points"
 
 
-def _result(
+def answer(
     name: str,
     status: Status,
     severity: Severity,
@@ -57,6 +59,7 @@ def _result(
     power: float | None = None,
     direction: int = 0,
 ) -> CheckResult:
+    """A result, with what is not said left empty."""
     return CheckResult(
         name=name,
         status=status,
@@ -70,7 +73,13 @@ def _result(
 
 
 def inference_fits(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
-    """Fatal: cluster-robust or analytic errors with fewer than about 20 treated councils are refused."""
+    """Fatal: cluster-robust or analytic errors with fewer than about 20 treated councils, placebos without an error."""
+    if estimate.std_error <= NO_SPREAD * abs(estimate.actual):
+        sentence = (
+            "Every other council is predicted without any error, so nothing shows how far chance reaches; the figures "
+            "may be copies of one another, and councils' own would do."
+        )
+        return (answer("inference_fits", "fail", "fatal", sentence),)
     fits = estimate.inference in ("placebo", "randomisation", "exact")
     fits = fits or estimate.n_treated >= FEWEST_TREATED_FOR_CLUSTERS
     sentence = (
@@ -78,9 +87,7 @@ def inference_fits(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckR
         if fits
         else f"{estimate.inference} errors cannot be trusted with {estimate.n_treated} treated; use placebos."
     )
-    return (
-        _result("inference_fits", "pass" if fits else "fail", "fatal", sentence, value=float(estimate.n_reference)),
-    )
+    return (answer("inference_fits", "pass" if fits else "fail", "fatal", sentence, value=float(estimate.n_reference)),)
 
 
 def series_complete(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -89,13 +96,13 @@ def series_complete(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     comparison = compare(panel, plan, specification_of(estimate))
     whole = bool(np.isfinite(comparison.before[0]).all() and np.isfinite(comparison.after[0]).all())
     sentence = f"{plan.place} has a figure for each of {', '.join(years)}, on one boundary and from one series."
-    return (_result("series_complete", "pass" if whole else "fail", "fatal", sentence, value=float(len(years))),)
+    return (answer("series_complete", "pass" if whole else "fail", "fatal", sentence, value=float(len(years))),)
 
 
 def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """The error rate of the sentence on the reader's own data: no test, and so a caution, while it is not measured."""
     sentence = "How often this method is wrong on councils where nothing was done has not been measured for this plan."
-    return (_result("calibrated_size", "no_test", "serious", sentence),)
+    return (answer("calibrated_size", "no_test", "serious", sentence),)
 
 
 def false_start(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -104,7 +111,7 @@ def false_start(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResu
     try:
         placebos, early = false_start_reference(panel, plan, specification_of(estimate))
     except (PanelError, EstimateError) as fault:
-        return (_result("false_start", "no_test", "serious", f"No false start in {year} could be tried: {fault}"),)
+        return (answer("false_start", "no_test", "serious", f"No false start in {year} could be tried: {fault}"),)
     planned = plan.outcome(estimate.outcome)
     unit = 1.0 if planned.unit == "per_100_pupils" else 0.01
     p = placebo_p(early, placebos.scale, placebos.z)
@@ -116,25 +123,32 @@ def false_start(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResu
         "no_test": f"but this test had only {100 * power:.0f} chances in 100 of showing an effect worth having",
     }
     sentence = (
-        f"Had it begun in {year}, {plan.place} would have been {_size(unit * early, planned.unit)} "
+        f"Had it begun in {year}, {plan.place} would have been {in_words(unit * early, planned.unit)} "
         f"{'above' if early > 0 else 'below'} its comparison (p = {p:.2f}), {said[status]}."
     )
-    return (_result("false_start", status, "serious", sentence, value=p, limit=FALSE_START_P, power=power),)
+    return (answer("false_start", status, "serious", sentence, value=p, limit=FALSE_START_P, power=power),)
 
 
 def base_year(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: refitted without the last base year, the answer moves by more than the smallest effect of interest."""
-    year = estimate.base[-1]
+    year, rest = estimate.base[-1], estimate.base[:-1]
+    if not rest:
+        sentence = f"{year} is the only base year, so nothing is left to refit on; two base years or more would do."
+        return (answer("base_year", "no_test", "serious", sentence),)
+    # Methods that fit nothing know a year only as part of the base.
+    without = replace(specification_of(estimate), without_years=(year,))
+    without = without if estimate.weights else replace(without, base=rest)
     try:
-        other = effect_of(panel, plan, replace(specification_of(estimate), without_years=(year,)))
+        other = effect_of(panel, plan, without)
     except (PanelError, EstimateError) as fault:
-        return (_result("base_year", "no_test", "serious", f"Could not be refitted without {year}: {fault}"),)
-    sentence = f"Fitted without {year}, the estimate moves by {_size(other.value - estimate.value, estimate.unit)}."
-    return (_moved("base_year", other.value - estimate.value, plan.outcome(estimate.outcome).sesoi, sentence),)
+        return (answer("base_year", "no_test", "serious", f"Could not be refitted without {year}: {fault}"),)
+    sentence = f"Fitted without {year}, the estimate moves by {in_words(other.value - estimate.value, estimate.unit)}."
+    return (moved("base_year", other.value - estimate.value, plan.outcome(estimate.outcome).sesoi, sentence),)
 
 
-def _moved(name: str, shift: float, limit: float, sentence: str) -> CheckResult:
-    return _result(name, "fail" if abs(shift) > limit else "pass", "serious", sentence, value=abs(shift), limit=limit)
+def moved(name: str, shift: float, limit: float, sentence: str) -> CheckResult:
+    """Serious: failed where the answer moves by more than ``limit`` (both in the outcome's unit)."""
+    return answer(name, "fail" if abs(shift) > limit else "pass", "serious", sentence, value=abs(shift), limit=limit)
 
 
 def sources_agree(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -145,12 +159,14 @@ def sources_agree(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckRe
         other = effect_of(panel, plan, replace(specification_of(estimate), source=source))
     except (PanelError, EstimateError):
         sentence = f"The {source} series does not have these years yet, so the two cannot be compared."
-        return (_result("sources_agree", "no_test", "serious", sentence, limit=limit),)
+        return (answer("sources_agree", "no_test", "serious", sentence, limit=limit),)
     shift = abs(other.value - estimate.value)
-    sentence = f"Census and daily registers differ by {_size(shift, estimate.unit)} in what they say of {plan.place}."
+    sentence = (
+        f"Census and daily registers differ by {in_words(shift, estimate.unit)} in what they say of {plan.place}."
+    )
     severity: Severity = "serious" if shift > limit or shift <= limit / 2 else "caution"
     status: Status = "fail" if shift > limit / 2 else "pass"
-    return (_result("sources_agree", status, severity, sentence, value=shift, limit=limit),)
+    return (answer("sources_agree", status, severity, sentence, value=shift, limit=limit),)
 
 
 def leave_one_donor(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -174,13 +190,16 @@ def _leave_out(
     comparison = compare(panel, plan, specification_of(estimate))
     kept = {g: np.array([u not in units for u in comparison.units]) for g, units in groups.items()}
     kept = {group: chosen for group, chosen in kept.items() if chosen.sum() >= 3}
+    if not kept:
+        sentence = f"Without any one {what} fewer than 2 councils are left to compare with; more of them would do."
+        return answer(name, "no_test", "serious", sentence, limit=limit)
     effects = treated_effects(comparison, plan, np.array(list(kept.values())))
     shifts = dict(zip(kept, (unit * effects - estimate.value).tolist(), strict=True))
     worst = max(shifts, key=lambda g: (abs(shifts[g]), g))
     shift = shifts[worst]
     named = panel.names.get(worst, worst)
-    sentence = f"Leaving out any one {what} moves the estimate by at most {_size(shift, estimate.unit)} ({named})."
-    return _moved(name, shift, limit, sentence)
+    sentence = f"Leaving out any one {what} moves the estimate by at most {in_words(shift, estimate.unit)} ({named})."
+    return moved(name, shift, limit, sentence)
 
 
 def coverage(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -191,22 +210,26 @@ def coverage(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult,
     if len(known) < len(shares):
         missing = ", ".join(p for p in years if p not in known)
         sentence = f"The share of schools that sent registers is not printed for {missing}."
-        return (_result("coverage", "no_test", "serious", sentence, limit=LEAST_RESPONSE),)
+        return (answer("coverage", "no_test", "serious", sentence, limit=LEAST_RESPONSE),)
     least, moved = min(known.values()), max(known.values()) - min(known.values())
     fine = least >= LEAST_RESPONSE and moved <= MOST_MOVED_RESPONSE
     sentence = (
         f"Between {100 * least:.1f}% and {100 * max(known.values()):.1f}% of {plan.place}'s schools sent registers; "
         f"the share moved by {100 * moved:.1f} points over the years compared."
     )
-    return (_result("coverage", "pass" if fine else "fail", "serious", sentence, value=least, limit=LEAST_RESPONSE),)
+    return (answer("coverage", "pass" if fine else "fail", "serious", sentence, value=least, limit=LEAST_RESPONSE),)
 
 
 def largest_weight(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """Caution: one council carries over a quarter of the comparison."""
-    unit, weight = max(estimate.weights.items(), key=lambda item: (item[1], item[0]), default=("", 0.0))
-    sentence = f"The largest share of the comparison is {100 * weight:.0f}% ({panel.names.get(unit, 'no council')})."
+    if not estimate.weights:
+        words = estimate.method.replace("_", " ")
+        sentence = f"The method, {words}, gives no weights to look at; a synthetic control would."
+        return (answer("largest_weight", "no_test", "caution", sentence, limit=LARGEST_WEIGHT),)
+    unit, weight = max(estimate.weights.items(), key=lambda item: (item[1], item[0]))
+    sentence = f"The largest share of the comparison is {100 * weight:.0f}% ({panel.names.get(unit, unit)})."
     status: Status = "fail" if weight > LARGEST_WEIGHT else "pass"
-    return (_result("largest_weight", status, "caution", sentence, value=weight, limit=LARGEST_WEIGHT),)
+    return (answer("largest_weight", status, "caution", sentence, value=weight, limit=LARGEST_WEIGHT),)
 
 
 def contaminated_donors(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -214,10 +237,11 @@ def contaminated_donors(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[C
     alpha = plan.alpha(panel.report_year)
     noticed = estimate.p_value <= alpha
     own = specification_of(estimate)
+    poor = poor_response(estimate.placebo_units, panel, plan, own)
     variants = {
         "without councils that border it": replace(own, without=tuple(plan.donors.bordering)),
         "with the councils left out by name": replace(own, also=tuple(sorted(e.unit for e in plan.excluded))),
-        "without councils whose registers are incomplete": replace(own, without=_poor_response(estimate, panel, plan)),
+        "without councils whose registers are incomplete": replace(own, without=poor),
     }
     found: dict[str, Effect] = {}
     for words, variant in variants.items():
@@ -225,31 +249,33 @@ def contaminated_donors(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[C
             found[words] = effect_of(panel, plan, variant)
         except (PanelError, EstimateError):
             continue
+    if not found:
+        sentence = "The comparison could not be made without the councils that may have been affected too."
+        return (answer("contaminated_donors", "no_test", "caution", sentence),)
     changed = [words for words, other in found.items() if (other.p_value <= alpha) != noticed]
-    shift = max((abs(other.value - estimate.value) for other in found.values()), default=None)
+    shift = max(abs(other.value - estimate.value) for other in found.values())
     sentence = (
         f"Fitted {' or '.join(changed)}, the answer to whether a difference is noticed changes."
         if changed
         else f"Fitted {', '.join(found)}, the answer stays; the estimate moves by at most "
-        f"{_size(shift or 0.0, estimate.unit)}."
+        f"{in_words(shift, estimate.unit)}."
     )
-    status: Status = "fail" if changed else "pass" if found else "no_test"
-    return (_result("contaminated_donors", status, "caution", sentence, value=shift),)
+    status: Status = "fail" if changed else "pass"
+    return (answer("contaminated_donors", status, "caution", sentence, value=shift),)
 
 
-def _poor_response(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[str, ...]:
-    """Donors whose registers are incomplete or became more or less so; one without a printed share is kept."""
-    years = [estimate.base[-1], *estimate.post]
-    shares = response(panel).reindex(index=list(estimate.placebo_units), columns=years)
+def poor_response(units: Sequence[str], panel: Panel, plan: Plan, of: Specification) -> tuple[str, ...]:
+    """Units whose registers are incomplete or became more or less so; one without a printed share is kept."""
+    shares = response(panel).reindex(index=list(units), columns=[of.base[-1], *of.post])
     low = shares.min(axis=1) < plan.donors.low_response
-    moved = shares.max(axis=1) - shares.min(axis=1) > plan.donors.moved_response
-    return tuple(str(unit) for unit in shares.index[low | moved])
+    changed = shares.max(axis=1) - shares.min(axis=1) > plan.donors.moved_response
+    return tuple(str(unit) for unit in shares.index[low | changed])
 
 
 def other_events(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """Caution: each other thing that happened to the treated council alone."""
     return tuple(
-        _result(
+        answer(
             f"other_events: {event.name}",
             "fail",
             "caution",
@@ -257,38 +283,3 @@ def other_events(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckRes
         )
         for event in plan.events
     )
-
-
-CHECKS: Mapping[str, Callable[[Estimate, Panel, Plan], tuple[CheckResult, ...]]] = {
-    check.__name__: check
-    for check in (
-        inference_fits,
-        series_complete,
-        calibrated_size,
-        false_start,
-        base_year,
-        sources_agree,
-        leave_one_donor,
-        leave_one_region,
-        coverage,
-        largest_weight,
-        contaminated_donors,
-        other_events,
-    )
-}
-
-
-def run_checks(
-    estimate: Estimate, panel: Panel, plan: Plan, *, only: tuple[str, ...] | None = None
-) -> tuple[CheckResult, ...]:
-    """The plan's checks of one estimate, in the plan's order; ``only`` takes some of them.
-
-    Raises :class:`FindingError` for a check that is not built: the plan lists only those that are.
-    """
-    unknown = [name for name in plan.checks if name not in CHECKS]
-    if unknown:
-        raise FindingError(
-            f"plan {plan.study}: checks lists {', '.join(unknown)}, which is not built; there are {', '.join(CHECKS)}."
-        )
-    wanted = [name for name in plan.checks if only is None or name in only]
-    return tuple(result for name in wanted for result in CHECKS[name](estimate, panel, plan))

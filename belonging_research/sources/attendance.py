@@ -39,6 +39,8 @@ _MEASURES = (
         "reason_u_unauthorised_late_after_registers_closed",
         "unauth_late_registers_closed_perc",
     ),
+    _sessions("medical_appointment_absence_rate", "reason_m_authorised_medical_dental", "appointments_perc"),
+    _sessions("religious_observance_absence_rate", "reason_r_authorised_religious_observance", "auth_religious_perc"),
     Measure(outcome="persistent_absence_rate", rate="pa_perc"),
     Measure(outcome="responding_schools", numerator="num_schools", denominator="total_num_schools"),
     Measure(outcome="enrolments", numerator="enrolments"),

@@ -62,12 +62,11 @@ _SCHOOL_KEYS = frozenset(
 _REGISTER = frozenset(
     {
         "present_sessions", "overall_attendance", "approved_educational_activity", "late_sessions",
-        "total_enrolments", "attendance_perc", "appointments_perc", "unauth_hol_perc", "unauth_oth_perc",
-        "unauth_not_yet_perc", "auth_religious_perc", "auth_study_perc", "auth_grt_perc", "auth_mob_perc",
-        "auth_holiday_perc", "auth_other_perc", "auth_performance_perc", "auth_interview_perc",
+        "total_enrolments", "attendance_perc", "unauth_hol_perc", "unauth_oth_perc",
+        "unauth_not_yet_perc", "auth_study_perc", "auth_grt_perc", "auth_mob_perc", "auth_holiday_perc",
+        "auth_other_perc", "auth_performance_perc", "auth_interview_perc",
         "covid_non_compulsory_perc", "snapshot_commit", "reason_present_am", "reason_present_pm",
         "reason_present", "reason_l_present_late_before_registers_closed",
-        "reason_m_authorised_medical_dental", "reason_r_authorised_religious_observance",
         "reason_s_authorised_study_leave", "reason_t_authorised_grt_absence",
         "reason_t_authorised_mobile_child", "reason_h_authorised_holiday", "reason_c_authorised_other",
         "reason_c1_authorised_regulated_performance", "reason_j1_authorised_interview",
@@ -90,7 +89,9 @@ _ATTENDANCE_MORE: tuple[Names, ...] = (
         "total_num_schools", "reason_i_authorised_illness", "illness_perc", "reason_e_authorised_excluded",
         "auth_excluded_perc", "reason_c2_authorised_temp_reduced_timetable", "auth_part_time_perc",
         "reason_k_aea_education_arranged_by_la", "reason_b_aea_education_off_site",
-        "reason_u_unauthorised_late_after_registers_closed", "unauth_late_registers_closed_perc", "pa_perc",
+        "reason_u_unauthorised_late_after_registers_closed", "unauth_late_registers_closed_perc",
+        "reason_m_authorised_medical_dental", "appointments_perc", "reason_r_authorised_religious_observance",
+        "auth_religious_perc", "pa_perc",
     ),
 )  # fmt: skip
 
