@@ -13,8 +13,11 @@ if TYPE_CHECKING:
         comparison_mix,
         detectable_effect,
         detectable_effects,
+        frontier,
+        left_out_ways,
         penalty_path,
         run_checks,
+        specification_curve,
     )
     from belonging_research.disclosure import clear, open_door
     from belonging_research.estimators import estimate
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from belonging_research.outcomes import derive_outcomes
     from belonging_research.panel import build_panel, left_out, levels
     from belonging_research.plan import load_plan
-    from belonging_research.present import describe, plot, tabulate
+    from belonging_research.present import describe, failed_checks, plot, tabulate
     from belonging_research.simulate.opening import open_extract
     from belonging_research.sources import load_extract
 
@@ -39,6 +42,9 @@ _ROOM_OF = {
     "detectable_effect": "checks",
     "detectable_effects": "checks",
     "comparison_mix": "checks",
+    "frontier": "checks",
+    "specification_curve": "checks",
+    "left_out_ways": "checks",
     "penalty_path": "checks",
     "judge": "findings",
     "judge_all": "findings",
@@ -48,6 +54,7 @@ _ROOM_OF = {
     "plot": "present",
     "tabulate": "present",
     "describe": "present",
+    "failed_checks": "present",
 }
 
 __all__ = [
@@ -60,9 +67,12 @@ __all__ = [
     "detectable_effect",
     "detectable_effects",
     "estimate",
+    "failed_checks",
+    "frontier",
     "judge",
     "judge_all",
     "left_out",
+    "left_out_ways",
     "levels",
     "load_extract",
     "load_plan",
@@ -71,6 +81,7 @@ __all__ = [
     "penalty_path",
     "plot",
     "run_checks",
+    "specification_curve",
     "tabulate",
 ]
 

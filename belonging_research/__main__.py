@@ -334,6 +334,42 @@ def promises(plan: Plan) -> list[str]:
     return [*lines, "The plan is sound."]
 
 
+@cli.command(epilog=EXIT_CODES)
+@click.option("--plan", "plan_name", default=DEFAULT_PLAN, show_default=True, metavar="PLAN", help=PLAN_HELP)
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Published files, to put every real council in the treated one's place; without, only made-up worlds.",
+)
+@click.option("--worlds", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Countries a world.")
+@click.option("--only", multiple=True, metavar="PART", help="A part (a, b, c) or a world; may be given again.")
+@out_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=min(2, os.cpu_count() or 1),
+    show_default=True,
+    help="Processes side by side. Changes no number.",
+)
+def calibrate(plan_name: str, data: tuple[Path, ...], **options: Any) -> None:
+    """How often the whole pipeline is right, where the truth is known.
+
+    Made-up worlds that must not fool it (a), every real council in the treated one's place (b), and gains planted
+    there (c). Takes long; stopped, it goes on where it was.
+    """
+    one_thread()
+    plan = sound_plan(find_plan(plan_name))
+    from belonging_research.reports.calibration import run_calibration
+
+    result = run_calibration(plan, data=data, progress=show_progress, **options)
+    wrong = max((row.false_verdicts or 0.0 for row in result.rows if row.group == "all"), default=0.0)
+    click.echo(f"{plan.study}, calibration {result.calibration_id}: {len(result.rows)} rows")
+    click.echo(f"false verdicts in the worst row: {100 * wrong:.1f} in 100")
+    click.echo(f"Open {result.index}")
+
+
 @cli.command()
 @out_option
 @click.pass_context

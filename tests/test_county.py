@@ -230,9 +230,11 @@ def test_a_constant_outcome_gives_no_number() -> None:
         estimate(build_panel(_table(frame, table), plan()), plan(), OUTCOME)
 
 
-def test_leaving_units_out_in_one_batch_is_refitting_without_them(real_panel: Panel) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_leaving_units_out_in_one_batch_is_refitting_without_them(real_panel: Panel, method: str) -> None:
     """The cheaper batch of fits gives the number of each whole fit."""
-    comparison = compare(real_panel, plan(), specification_of(estimate(real_panel, plan(), OUTCOME)))
+    made = estimate(real_panel, plan(), OUTCOME, method=method)  # type: ignore[arg-type]
+    comparison = compare(real_panel, plan(), specification_of(made))
     kept = np.ones((4, len(comparison.units)), dtype=bool)
     kept[1, 5], kept[2, [7, 9, 60]], kept[3, 1:100] = False, False, False
 

@@ -373,7 +373,7 @@ def test_breakdown_is_where_zero_enters(
         found = breakdown(sign * betahat, sigma, n_pre)
         assert found is not None
         below = interval(sign * betahat, sigma, n_pre, **{name: found})
-        above = interval(sign * betahat, sigma, n_pre, **{name: found * (1 + 1e-9)})
+        above = interval(sign * betahat, sigma, n_pre, **{name: found * (1 + 1e-4)})
         assert min(sign * below[0], sign * below[1]) > 0 > min(sign * above[0], sign * above[1])
     assert breakdown(betahat * 0, sigma, n_pre) is None
 

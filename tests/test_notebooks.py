@@ -11,6 +11,7 @@ import pytest
 import small_study
 from small_study import BARE, PARAMETERS, notebook
 
+import belonging_research
 from belonging_research.errors import ReportError
 from belonging_research.reports.parameters import find_notebooks, given, inspect
 from belonging_research.reports.runner import Job, run_notebooks, settled
@@ -165,3 +166,57 @@ def test_a_shipped_notebook_can_be_run(path: Path) -> None:
             assert not cell.outputs
             assert cell.execution_count is None
             assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, banned)]
+
+
+def _parameters_of(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return str(next(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])))
+
+
+def test_parameters_look_the_same_everywhere() -> None:
+    """Every shipped notebook begins with the same parameters, said in the same words."""
+    shared = _parameters_of(SHIPPED[0])
+    for path in SHIPPED:
+        assert _parameters_of(path).startswith(shared), path.stem
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_notebook_uses_verbs_alone(path: Path) -> None:
+    """It imports from the package's front door only, each name once and used, and opens with its question."""
+    content = nbformat.read(path, as_version=4)
+    code = [cell.source for cell in content.cells if cell.cell_type == "code"]
+    imports = [node for source in code for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    assert {node.module for node in imports} == {"belonging_research"}
+    names = [alias.name for node in imports for alias in node.names]
+    assert len(names) == len(set(names))
+    assert set(names) <= set(belonging_research.__all__)
+    used = {node.id for source in code for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    assert set(names) <= used
+    assert content.cells[0].source.startswith("# ")
+
+
+def test_verbs_are_found_where_they_live() -> None:
+    """Each name of the front door can be imported."""
+    for name in belonging_research.__all__:
+        assert callable(getattr(belonging_research, name)), name
+
+
+def test_what_each_notebook_shows() -> None:
+    """Robustness shows the checks, what failed, every way of comparing; the design shows what could be noticed."""
+    shown = {
+        "03_study_design": ('"detectable"', "tested_only=True", "frontier("),
+        "06_robustness": (
+            '"checks"',
+            "checks=True",
+            "failed_checks(",
+            '"specifications"',
+            "left_out_ways(",
+            "penalty_path(",
+        ),
+    }
+    for name, wanted in shown.items():
+        cells = nbformat.read(SHIPPED[0].parent / f"{name}.ipynb", as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        assert all(each in code for each in wanted), name
+    attendance = (SHIPPED[0].parent / "04_attendance_impact.ipynb").read_text("utf-8")
+    assert "penalty_path" not in attendance

@@ -23,7 +23,7 @@ from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate, PathPoint
 from belonging_research.findings import Candidate, Finding, judge_all
 from belonging_research.plan import Plan, read_plan
-from belonging_research.present import words_council
+from belonging_research.present import words_checks, words_council
 from belonging_research.present.lint import lint, readable
 from belonging_research.present.numbers import chance, scale, year, years
 from belonging_research.present.story import Story, tell
@@ -123,6 +123,71 @@ def some_levels() -> pa.Table:
     rows = [(g, "overall_absence_rate", y, v) for g, vs in groups.items() for y, v in zip(YEARS, vs, strict=True)]
     names = ("group", "outcome", "period", "value")
     return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+
+
+def checked(**changed: dict[str, object]) -> Finding:
+    """A finding whose checks have every status: by name, the fields of a check that differ."""
+    finding = a_finding()
+    checks = tuple(
+        dataclasses.replace(check, **changed.get(check.name, {}))  # type: ignore[arg-type]
+        for check in dataclasses.replace(finding).checks
+    )
+    return dataclasses.replace(finding, checks=checks)
+
+
+def of_every_status() -> Finding:
+    """Passed, failed with and without a number, could not be tested, and nothing to test."""
+    return checked(
+        base_year={"status": "fail", "value": 0.0041, "limit": 0.0025},
+        leave_one_donor={"value": 0.0007, "limit": 0.0025},
+        coverage={"value": 0.94, "limit": 0.90},
+        false_start={"status": "no_test", "value": 0.39, "limit": 0.05},
+        specifications={"status": "no_test", "sentence": "No difference was noticed: nothing to break."},
+        other_events={"name": "other_events: A campaign", "status": "fail", "value": None, "limit": None},
+        negative_control={"name": "negative_control: religious_observance_absence_rate", "value": 0.02, "limit": 0.05,
+                          "status": "fail"},
+    )  # fmt: skip
+
+
+def a_curve(*, sign: int = 1) -> pa.Table:
+    """Ways of comparing: two methods on two sources, one without some councils, one base, one penalty more."""
+    mix, change = "ridge_augmented_synthetic_control", "difference_in_differences"
+    two, three = "2022/23 and 2023/24", "2021/22 and 2022/23 and 2023/24"
+    rows = [
+        (change, "daily", two, "all", None, "a", -0.0004, 0.005, False),
+        (mix, "daily", two, "all", 100.0, "b", 0.0011, 0.004, False),
+        (mix, "census", two, "without councils that border it", 100.0, "c", 0.0014, 0.004, False),
+        (mix, "census", two, "all", 100.0, "as registered", 0.0016, 0.004, True),
+        (change, "census", three, "all", None, "d", 0.0028, 0.005, False),
+        (mix, "census", two, "all", 10.0, "e", 0.0031, 0.003, False),
+    ]
+    names = ("method", "source", "base", "donors", "penalty", "choice", "value")
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    columns["value"] = [sign * row[6] for row in rows]
+    columns |= {"low": [sign * row[6] - row[7] for row in rows], "high": [sign * row[6] + row[7] for row in rows]}
+    return pa.table({**columns, "p_value": [0.3] * len(rows), "registered": [row[8] for row in rows]})
+
+
+def what_could_be_noticed(*, times: float = 2.1) -> pa.Table:
+    """Two outcomes by phase and look, one of which is not known."""
+    rows = []
+    for name, phases in (("overall_absence_rate", ("all", "primary")), ("persistent_absence_rate", ("all",)),
+                         ("permanent_exclusion_rate", ("all",))):  # fmt: skip
+        planned = PLAN.outcome(name)
+        for phase in phases:
+            for look in PLAN.looks:
+                late = look == PLAN.looks[-1]
+                found = planned.sesoi * (times + (0 if late else 5 if name.startswith("perm") else 0.7))
+                known = None if name.startswith("persistent") else found
+                tested = phase == "all" and planned.role != "exploratory" and (late or planned.role == "primary")
+                rows.append({
+                    "outcome": name, "label": planned.label, "role": planned.role, "unit": planned.unit,
+                    "better": planned.better, "phase": phase, "source": "census", "report_year": look.report_year,
+                    "alpha": look.alpha, "tested": tested, "sesoi": planned.sesoi, "detectable": known,
+                    "detectable_05": known, "power_at_sesoi": 0.16 if known else None, "narrowest": known,
+                    "as_expected_possible": False if known else None, "councils": 147, "sentence": "In words.",
+                })  # fmt: skip
+    return pa.Table.from_pylist(rows)
 
 
 def a_door(plan: Plan = PLAN) -> Door:
@@ -418,6 +483,12 @@ def pictures(door: Door) -> dict[str, present.Picture]:
         "interval": present.plot(lead, "interval"),
         "multiples": present.plot(clear(some_levels(), door, name="levels"), "multiples"),
         "outcomes": present.plot(clear(a_study(), door), "outcomes"),
+        "checks": present.plot(clear(of_every_status(), door), "checks"),
+        "failed": present.plot(clear(of_every_status(), door), "failed"),
+        "specifications": present.plot(
+            clear(a_curve(), door, name="curve"), "specifications", outcome="overall_absence_rate"
+        ),
+        "detectable": present.plot(clear(what_could_be_noticed(), door, name="noticed"), "detectable"),
     }
 
 
@@ -428,7 +499,7 @@ def test_every_picture_has_an_alternative_and_a_table() -> None:
         assert len(re.findall(r"\d+\.\d\d", picture.alt)) >= 2, kind
         assert lint(picture.alt, "council") == ()
         assert lint(picture.svg, "council") == ()
-        assert picture.table.table.num_rows >= 3
+        assert picture.table.table.num_rows >= (2 if kind == "failed" else 3)
         assert "<caption>" in picture.table.html
         assert not re.search(r"<th\b[^>]*>\s*</th>", picture.table.html)
         assert all('scope="' in head for head in re.findall(r"<th\b[^>]*>", picture.table.html))
@@ -563,6 +634,11 @@ def test_any_cleared_table_can_be_shown() -> None:
         (some_levels(), "twin", "needs a Finding or an Estimate"),
         (pa.table({"a": [1]}), "multiples", "need a table with columns"),
         (not_out(), "interval", "assessed"),
+        (not_out(), "checks", "one Finding that was checked"),
+        (a_finding(), "failed", "no failed check of this finding has a number"),
+        (a_curve(), "specifications", "say which outcome it is"),
+        (some_levels(), "specifications", "need a table of specification_curve"),
+        (some_levels(), "detectable", "needs a table of detectable_effects"),
     ],
 )
 def test_a_picture_that_cannot_be_drawn_is_an_error(item: object, kind: str, message: str) -> None:
@@ -570,6 +646,137 @@ def test_a_picture_that_cannot_be_drawn_is_an_error(item: object, kind: str, mes
     cleared: Cleared[object] = clear(item, a_door())
     with pytest.raises(DisclosureError, match=message):
         present.plot(cleared, kind)
+
+
+def svg_text(picture: present.Picture) -> list[str]:
+    """The texts of a drawing, in order."""
+    root = ElementTree.fromstring(picture.svg)
+    return ["".join(node.itertext()).strip() for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_picture_of_checks_shows_every_status() -> None:
+    """Each status is a word beside its own shape; the title counts them; a share over 1 is beyond the limit."""
+    finding = of_every_status()
+    picture = present.plot(clear(finding, a_door()), "checks")
+    total = len(finding.checks)
+    assert picture.title == (
+        f"Overall absence: {total - 5} of {total} checks passed, 3 failed, 1 could not be tested, 1 had nothing to test"
+    )
+    said = svg_text(picture)
+    counts = {word: said.count(word) for word in words_checks.STANDINGS.values()}
+    assert counts == {"passed": total - 5, "failed": 3, "could not be tested": 1, "nothing to test": 1}
+    assert "Failed: Same without the last year before (0.41 points, at most 0.25 points)" in picture.alt
+    rows = {row["check"]: row for row in picture.table.table.to_pylist()}
+    assert rows["Same without the last year before"]["share"] == "164%"
+    assert rows["Schools sent their figures"]["share"] == "96%"
+    assert rows["Nothing else happened here alone: A campaign"]["share"] == "none"
+    assert rows["Other ways of comparing agree"]["status"] == "nothing to test"
+
+
+def test_what_counts_as_beyond_a_limit() -> None:
+    """At most and at least are turned the same way; a value that is not why it failed has no share."""
+    check = a_finding().checks[0]
+    share = words_checks.share_of_limit
+
+    def of(name: str, status: str, value: float | None, limit: float | None, severity: str = "serious") -> float | None:
+        made: dict[str, object] = {"name": name, "status": status, "value": value, "limit": limit}
+        return share(dataclasses.replace(check, severity=severity, **made))  # type: ignore[arg-type]
+
+    assert of("base_year", "pass", -0.001, 0.002) == pytest.approx(0.5)
+    assert of("coverage", "fail", 0.45, 0.9) == pytest.approx(2)
+    assert of("coverage", "fail", 0.95, 0.9) is None
+    assert of("false_start", "fail", 0.0, 0.05) == float("inf")
+    assert of("sources_agree", "fail", 0.0015, 0.002, "caution") == pytest.approx(0.75)
+    assert of("base_year", "pass", None, 0.002) is None
+    assert of("base_year", "pass", 0.001, 0.0) is None
+
+
+def test_failed_checks_are_drawn_or_said() -> None:
+    """Those with a number as bars, the others named; with nothing to draw a sentence, sealed like the rest."""
+    door = a_door()
+    drawn = present.failed_checks(clear(of_every_status(), door))
+    assert isinstance(drawn, present.Picture)
+    assert drawn.title.endswith("3 of 18 checks failed".replace("18", str(len(PLAN.checks))))
+    assert "Failed without a number to draw: Nothing else happened here alone (A campaign)." in drawn.alt
+    assert "p 0.02, at least p 0.05" in drawn.alt
+    only_words = checked(other_events={"name": "other_events: A campaign", "status": "fail", "limit": None})
+    for finding, said in ((only_words, "(A campaign)."), (a_finding(), "No check failed")):
+        text = present.failed_checks(clear(finding, door))
+        assert isinstance(text, present.Text)
+        assert said in text.html
+        assert sealed_display(text.html, door.entries) is not None
+        with pytest.raises(DisclosureError, match="failed_checks"):
+            present.plot(clear(finding, door), "failed")
+
+
+def test_the_list_of_checks() -> None:
+    """Most weighty first, each with its status in words and what was found."""
+    sheet = present.tabulate(clear(of_every_status(), a_door()), checks=True)
+    rows = sheet.table.to_pylist()
+    assert [row["number"] for row in rows] == [str(n) for n in range(1, len(PLAN.checks) + 1)]
+    assert rows[0] == {
+        "check": "The test suits a single place",
+        "status": "passed",
+        "found": "What was found.",
+        "weight": "no answer without it",
+        "number": "1",
+    }
+    assert lint(sheet.html, "council") == ()
+    with pytest.raises(DisclosureError, match="one Finding that was checked"):
+        present.tabulate(clear(a_study(), a_door()), checks=True)
+
+
+def test_every_check_of_the_plan_has_words() -> None:
+    """As a statement for the picture and as a reason for the verdict's sentence."""
+    assert set(PLAN.checks) <= set(words_checks.NAMES)
+    assert set(PLAN.checks) <= set(words_council.CHECKS)
+    assert {design.method for design in PLAN.designs} <= set(words_checks.METHODS)
+
+
+@pytest.mark.parametrize(
+    ("sign", "title"),
+    [
+        (1, "Of 6 ways of comparing, 5 put Dorset above what is expected"),
+        (-1, "Of 6 ways of comparing, 5 put Dorset below what is expected"),
+    ],
+)
+def test_a_picture_of_ways_of_comparing(sign: int, title: str) -> None:
+    """The title counts the side that most are on; the plan's way is named; a line of dots for each choice made."""
+    cleared = clear(a_curve(sign=sign), a_door(), name="curve")
+    picture = present.plot(cleared, "specifications", outcome="overall_absence_rate")
+    assert picture.title == title
+    way = "higher" if sign > 0 else "lower"
+    said = svg_text(picture)
+    assert f"the plan’s way: 0.16 points {way}" in said
+    for choice in ("corrected mix", "change, all councils", "yearly figures", "daily figures", "2021 to 2024", "10"):
+        assert choice in said
+    assert "plain mix" not in said
+    assert f"The plan’s way, a diamond, says 0.16 points {way}" in picture.alt
+    assert [row["place"] for row in picture.table.table.to_pylist()] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_all_on_one_side_and_none_registered() -> None:
+    """Other titles, and a curve without a registered row is drawn without a diamond."""
+    table = a_curve().filter(pa.array([False, True, True, False, True, True]))
+    picture = present.plot(clear(table, a_door()), "specifications", outcome="overall_absence_rate")
+    assert picture.title == "Of 4 ways of comparing, all put Dorset above what is expected"
+    assert "diamond" not in picture.alt
+
+
+def test_a_picture_of_what_could_be_noticed() -> None:
+    """The title says for how many; a row that is not known says so; a verdict's look is told from the others."""
+    picture = present.plot(clear(what_could_be_noticed(), a_door()), "detectable")
+    assert picture.title == (
+        "For none of the 1 tested outcomes would an effect that just matters be noticed 4 times in 5; nearest is "
+        "overall absence, at 2.1 times that"
+    )
+    assert "0.53 points lower with the figures of 2026 to 2027 (2.1 times the smallest)" in picture.alt
+    assert "too few figures before the start" in svg_text(picture)
+    rows = picture.table.table.to_pylist()
+    assert {row["expected"] for row in rows} == {"practically not", "not known"}
+    assert [row["verdict"] for row in rows[:6]] == ["yes", "yes", "yes", "no", "no", "no"]
+    fine = present.plot(clear(what_could_be_noticed(times=0.2), a_door()), "detectable")
+    assert fine.title.startswith("For 1 of the 1 tested outcomes")
 
 
 def test_words_need_no_graphics() -> None:

@@ -84,20 +84,21 @@ def fit(comparison: Comparison, plan: Plan) -> Fit:
     if method == "neighbours_difference_in_differences":
         return _neighbours_fit(comparison)
     if method == "synthetic_difference_in_differences":
-        before = comparison.fortnights if comparison.specification.source == "daily" else _years_before(comparison)
-        if not before.shape[1]:
-            before = comparison.before
-        return Fit(
-            effects=synthetic_did_effects(*_stacked(before, comparison.outcome), donors), weights=None, judged=everyone
-        )
+        stacked = _stacked(_matched_on(comparison), comparison.outcome)
+        return Fit(effects=synthetic_did_effects(*stacked, donors), weights=None, judged=everyone)
     predictors, rule = comparison.predictors, plan.estimator
     if method == "synthetic_control" and comparison.fortnights.shape[1]:
         predictors = comparison.fortnights
-    penalty = rule.simplex_penalty if method == plan.method else 0.0
-    weights = leave_one_out_simplex_weights(predictors, donors, penalty=penalty)
+    weights = leave_one_out_simplex_weights(predictors, donors, penalty=_simplex_penalty(method, plan))
     if method == "ridge_augmented_synthetic_control":
         weights = ridge_augmented_weights(predictors, weights, donors, penalty=rule.augmentation_penalty)
     return Fit(effects=comparison.outcome - weights @ comparison.outcome, weights=weights, judged=everyone)
+
+
+def _simplex_penalty(method: Method, plan: Plan) -> float:
+    """Of the plan for the augmented method and for the registered one; a plain synthetic control has none."""
+    given = method in ("ridge_augmented_synthetic_control", plan.method)
+    return plan.estimator.simplex_penalty if given else 0.0
 
 
 def treated_effects(comparison: Comparison, plan: Plan, kept: NDArray[np.bool_]) -> Floats:
@@ -105,11 +106,17 @@ def treated_effects(comparison: Comparison, plan: Plan, kept: NDArray[np.bool_])
 
     What :func:`fit` gives it on each :func:`panel.subset`, at the cost of one batch of fits.
     """
-    if comparison.specification.method != "ridge_augmented_synthetic_control":
-        return np.array([fit(subset(comparison, row), plan).effects[0] for row in kept])
-    rule, sets = plan.estimator, kept[:, 1:]
-    target, donors = comparison.predictors[0], comparison.predictors[1:]
-    weights = simplex_weights(target, donors, penalty=rule.simplex_penalty, allowed=sets)
+    method, rule, sets = comparison.specification.method, plan.estimator, kept[:, 1:]
+    predictors = comparison.predictors
+    if method == "synthetic_control" and comparison.fortnights.shape[1]:
+        predictors = comparison.fortnights
+    if method not in ("ridge_augmented_synthetic_control", "synthetic_control"):
+        return np.array([_treated_effect(subset(comparison, row), plan) for row in kept])
+    target, donors = predictors[0], predictors[1:]
+    weights = simplex_weights(target, donors, penalty=_simplex_penalty(method, plan), allowed=sets)
+    if method == "synthetic_control":
+        plain: Floats = comparison.outcome[0] - weights @ comparison.outcome[1:]
+        return plain
     count = sets.sum(axis=1, keepdims=True)
     centre, level = sets @ donors / count, sets @ comparison.outcome[1:, None] / count
     about, outcome = donors - donors.mean(axis=0), comparison.outcome[1:] - comparison.outcome[1:].mean()
@@ -122,6 +129,19 @@ def treated_effects(comparison: Comparison, plan: Plan, kept: NDArray[np.bool_])
     corrected = np.linalg.solve(spread, gap[:, :, None])[:, :, 0]
     effects: Floats = comparison.outcome[0] - weights @ comparison.outcome[1:] - (corrected * covariance).sum(axis=1)
     return effects
+
+
+def _treated_effect(comparison: Comparison, plan: Plan) -> float:
+    if comparison.specification.method != "synthetic_difference_in_differences":
+        return float(fit(comparison, plan).effects[0])
+    stacked = _stacked(_matched_on(comparison), comparison.outcome)
+    return float(synthetic_did_effects(*stacked, comparison.donors, only_first=True)[0])
+
+
+def _matched_on(comparison: Comparison) -> Floats:
+    """What synthetic DiD matches on: fortnights of the daily series, else the years before the start."""
+    before = comparison.fortnights if comparison.specification.source == "daily" else _years_before(comparison)
+    return before if before.shape[1] else comparison.before
 
 
 def _outer(rows: Floats) -> Floats:

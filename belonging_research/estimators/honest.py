@@ -31,7 +31,7 @@ _FIRST_STAGE = 0.1  # share of alpha that the hybrid test spends on its first st
 _ANGLES = 4096  # of the plane, for the least favourable critical value, which they give to 6 digits or more
 _SCAN, _ROUNDS = 33, 10  # each round keeps 1/32 of the range, so ten are 15 digits
 _GROWTH, _GROWTHS = 1.25, 250  # of the bound, in search of the breakdown
-_HALVINGS = 40
+_HALVINGS = 16  # to five digits: a bound on how far trends may part is read to one or two
 _TINY = 1e-24  # a variance this small beside the largest is rounding
 
 
@@ -84,7 +84,7 @@ def breakdown_smoothness(
 ) -> float | None:
     """The m up to which :func:`smoothness_interval` excludes 0; None where it does not at m = 0 already.
 
-    The first m at which 0 enters, looked for in steps of a quarter, then halved to 12 digits. In the outcome's
+    The first m at which 0 enters, looked for in steps of a quarter, then halved to five digits. In the outcome's
     unit a period squared. Arguments and errors as there.
     """
     study, alpha = _checked(betahat, sigma, n_pre, weights), _checked_alpha(level)

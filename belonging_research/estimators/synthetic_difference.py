@@ -20,6 +20,8 @@ from belonging_research.estimators.weights import (
     solve_simplex,
 )
 
+_FIRST = np.array([0])
+
 
 def difference_in_differences_effects(outcomes: Floats, n_pre: int, donors: Bools) -> Floats:
     """Change of each unit from before to after the start, less the donors' mean change.
@@ -74,7 +76,7 @@ def imbalance(outcomes: Floats, n_pre: int, weights: Floats, *, demeaned: bool =
     return lengths
 
 
-def synthetic_did_effects(outcomes: Floats, n_pre: int, donors: Bools) -> Floats:
+def synthetic_did_effects(outcomes: Floats, n_pre: int, donors: Bools, *, only_first: bool = False) -> Floats:
     """Synthetic difference-in-differences of every unit as if treated (Arkhangelsky et al. 2021, AER).
 
     Unit weights with intercept and penalty zeta^2 x n_pre, zeta = (number of periods after)^(1/4) x the
@@ -83,8 +85,9 @@ def synthetic_did_effects(outcomes: Floats, n_pre: int, donors: Bools) -> Floats
     decimal of the California effect).
 
     ``outcomes``: (n, T), first ``n_pre`` >= 2 periods before the start; ``donors``: (n,). Returns (n,) in the
-    outcomes' unit. Raises :class:`EstimateError` for gaps, too few periods, fewer than 3 donors, or
-    donors that do not change before the start.
+    outcomes' unit; ``only_first`` gives the first unit's alone, (1,), at a fraction of the cost. Raises
+    :class:`EstimateError` for gaps, too few periods, fewer than 3 donors, or donors that do not change before the
+    start.
     """
     _check(outcomes, n_pre, donors)
     if n_pre < 2 or donors.sum() < 3:
@@ -93,35 +96,34 @@ def synthetic_did_effects(outcomes: Floats, n_pre: int, donors: Bools) -> Floats
             f"{int(donors.sum())} donor(s): it needs 2 periods or more (their changes set its penalty) and 3 "
             "donors; use difference-in-differences instead"
         )
-    by_unit = synthetic_did_unit_weights(outcomes, n_pre, donors)
-    by_time = synthetic_did_time_weights(outcomes, n_pre, donors)
+    by_unit = synthetic_did_unit_weights(outcomes, n_pre, donors, only_first=only_first)
+    by_time = synthetic_did_time_weights(outcomes, n_pre, donors, only_first=only_first)
     after = outcomes[:, n_pre:].mean(axis=1)
     # (n, n): change of each donor (column) under each unit's own time weights (row)
     changes = after[None, :] - by_time @ outcomes[:, :n_pre].T
-    effects: Floats = np.diag(changes) - (by_unit * changes).sum(axis=1)
+    effects: Floats = changes.diagonal() - (by_unit * changes).sum(axis=1)
     return effects
 
 
-def synthetic_did_unit_weights(outcomes: Floats, n_pre: int, donors: Bools) -> Floats:
-    """Unit weights of synthetic DiD for every unit, (n, n); see :func:`synthetic_did_effects`."""
+def synthetic_did_unit_weights(outcomes: Floats, n_pre: int, donors: Bools, *, only_first: bool = False) -> Floats:
+    """Unit weights of synthetic DiD for every unit, (n, n), or (1, n); see :func:`synthetic_did_effects`."""
     n, periods = outcomes.shape
     before = outcomes[:, :n_pre] - outcomes[:, :n_pre].mean(axis=1, keepdims=True)
     centred = before - before[donors].mean(axis=0)
     scale = _mean_square(centred[donors], outcomes)
     gram = centred @ centred.T / scale + 1.0
     penalty = np.sqrt(periods - n_pre) * _change_variance(outcomes[:, :n_pre], donors) * n_pre / scale
-    return solve_simplex(
-        SimplexProblems(
-            gram=gram,
-            linear=gram,
-            allowed=donors[None, :] & ~np.eye(n, dtype=bool),
-            penalty=np.maximum(penalty, PENALTY_FLOOR),
-        )
+    problems = SimplexProblems(
+        gram=gram,
+        linear=gram,
+        allowed=donors[None, :] & ~np.eye(n, dtype=bool),
+        penalty=np.maximum(penalty, PENALTY_FLOOR),
     )
+    return solve_simplex(problems.rows(_FIRST) if only_first else problems)
 
 
-def synthetic_did_time_weights(outcomes: Floats, n_pre: int, donors: Bools) -> Floats:
-    """Time weights of synthetic DiD for every unit, (n, n_pre); see :func:`synthetic_did_effects`.
+def synthetic_did_time_weights(outcomes: Floats, n_pre: int, donors: Bools, *, only_first: bool = False) -> Floats:
+    """Time weights of synthetic DiD for every unit, (n, n_pre), or (1, n_pre); see :func:`synthetic_did_effects`.
 
     Fitted on the donors other than the unit; leaving one out is a rank-one down-date of the donors' Gram.
     """
@@ -138,15 +140,14 @@ def synthetic_did_time_weights(outcomes: Floats, n_pre: int, donors: Bools) -> F
     cross = centred[donors].T @ target[donors] / scale + 1.0
     n_donors = int(donors.sum())
     leave = np.where(donors, n_donors / (n_donors - 1), 0.0)[:, None] / scale
-    return solve_simplex(
-        SimplexProblems(
-            gram=gram,
-            linear=cross[None, :] - leave * centred * target[:, None],
-            allowed=np.ones((n, n_pre), dtype=bool),
-            penalty=np.full(n, PENALTY_FLOOR),
-            downdate=np.sqrt(leave) * centred,
-        )
+    problems = SimplexProblems(
+        gram=gram,
+        linear=cross[None, :] - leave * centred * target[:, None],
+        allowed=np.ones((n, n_pre), dtype=bool),
+        penalty=np.full(n, PENALTY_FLOOR),
+        downdate=np.sqrt(leave) * centred,
     )
+    return solve_simplex(problems.rows(_FIRST) if only_first else problems)
 
 
 def frank_wolfe_weights(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
 from belonging_research.plan import Plan
@@ -205,22 +207,48 @@ def _refuse_floor(panel: Panel, plan: Plan) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """One series in wide form: ``values`` (units, periods) as proportions, NaN where there is no figure."""
+
+    rows: Mapping[str, int]
+    columns: tuple[Any, ...]
+    values: NDArray[np.float64]
+
+    def take(self, units: Sequence[str], columns: Sequence[Any]) -> NDArray[np.float64]:
+        """(units, columns), NaN where either is not in the series."""
+        place = {column: number for number, column in enumerate(self.columns)}
+        down = np.array([self.rows.get(unit, -1) for unit in units], dtype=int)
+        across = np.array([place.get(column, -1) for column in columns], dtype=int)
+        found: NDArray[np.float64] = np.full((len(down), len(across)), np.nan)
+        inside = np.ix_(down >= 0, across >= 0)
+        found[inside] = self.values[np.ix_(down[down >= 0], across[across >= 0])]
+        return found
+
+
 # Many checks read the same few series of a panel, which never changes: each is put in wide form once.
-_WIDE: WeakKeyDictionary[Panel, dict[tuple[str, ...], pd.DataFrame]] = WeakKeyDictionary()
+_GRIDS: WeakKeyDictionary[Panel, dict[tuple[str, ...], Grid]] = WeakKeyDictionary()
+
+
+def grid(panel: Panel, outcome: str, *, source: Source, phase: Phase = "all", level: str = "council") -> Grid:
+    """Whole-year values by unit and academic year; units without any figure are left out."""
+    return _grid(panel, (outcome, source, phase, level), "")
+
+
+def fortnight_grid(panel: Panel, outcome: str, *, period: str, phase: Phase = "all") -> Grid:
+    """Fortnightly values of one academic year by unit and last day; empty where there are none."""
+    return _grid(panel, (outcome, "daily", phase, "council"), period)
 
 
 def series(panel: Panel, outcome: str, *, source: Source, phase: Phase = "all", level: str = "council") -> pd.DataFrame:
     """Whole-year values, unit x academic year, proportions."""
-    return _wide(panel, (outcome, source, phase, level), "")
+    wide = grid(panel, outcome, source=source, phase=phase, level=level)
+    index = pd.Index(list(wide.rows), name="unit")
+    return pd.DataFrame(wide.values.copy(), index=index, columns=pd.Index(wide.columns, name="period"))
 
 
-def fortnight_series(panel: Panel, outcome: str, *, period: str, phase: Phase = "all") -> pd.DataFrame:
-    """Fortnightly values of one academic year, unit x last day, proportions; empty where there are none."""
-    return _wide(panel, (outcome, "daily", phase, "council"), period)
-
-
-def _wide(panel: Panel, part: Part, fortnights_of: str) -> pd.DataFrame:
-    known = _WIDE.setdefault(panel, {})
+def _grid(panel: Panel, part: Part, fortnights_of: str) -> Grid:
+    known = _GRIDS.setdefault(panel, {})
     key = (*part, fortnights_of)
     if key not in known:
         empty = next(iter(panel.parts.values())).slice(0, 0)
@@ -228,20 +256,20 @@ def _wide(panel: Panel, part: Part, fortnights_of: str) -> pd.DataFrame:
         rows = panel.parts.get(part, empty).select(columns).to_pandas(date_as_object=True)
         if fortnights_of:
             rows = rows[rows["interval_end"].notna() & (rows["period"] == fortnights_of)]
-            known[key] = rows.pivot(index="unit", columns="interval_end", values="value")
+            wide = rows.pivot(index="unit", columns="interval_end", values="value")
         else:
             whole = rows[rows["interval_end"].isna()]
-            known[key] = whole.pivot(index="unit", columns="period", values="value").dropna(how="all")
-    return known[key].copy(deep=False)
+            wide = whole.pivot(index="unit", columns="period", values="value").dropna(how="all")
+        places = {str(unit): number for number, unit in enumerate(wide.index)}
+        known[key] = Grid(rows=places, columns=tuple(wide.columns), values=wide.to_numpy(float))
+    return known[key]
 
 
 def deciding_source(panel: Panel, plan: Plan, outcome: str, post: tuple[str, ...]) -> Source | None:
     """Census where it has every post year for the treated units, else the provisional daily series, else None."""
     sources: tuple[Source, ...] = ("census", "daily")
     for source in sources:
-        values = series(panel, outcome, source=source)
-        wanted = [p for p in post if p in values.columns]
-        if len(wanted) == len(post) and values.reindex(panel.treated)[wanted].notna().all(axis=None):
+        if np.isfinite(grid(panel, outcome, source=source).take(panel.treated, post)).all():
             return source
     return None
 

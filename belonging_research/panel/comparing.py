@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes import MEASURES
-from belonging_research.panel.building import Left, Panel, counted, fortnight_series, series
+from belonging_research.panel.building import Left, Panel, counted, fortnight_grid, grid
 from belonging_research.plan import Method, Plan
 from belonging_research.tables import Phase, Source, shift_year
 
@@ -72,69 +72,67 @@ def compare(panel: Panel, plan: Plan, specification: Specification) -> Compariso
     """
     of = specification
     log = plan.outcome(of.outcome).unit == "log_ratio"
-    years = series(panel, of.outcome, source=of.source, phase=of.phase)
+    years, treated = grid(panel, of.outcome, source=of.source, phase=of.phase), panel.treated[0]
     needed = [*of.base, *of.post]
-    absent = [p for p in needed if p not in years.columns]
-    treated = panel.treated[0]
-    if absent or treated not in years.index or years.loc[treated, needed].isna().any():
-        missing = absent or [p for p in needed if pd.isna(years[p].get(treated))]
+    missing = [year for year, value in zip(needed, years.take([treated], needed)[0], strict=True) if np.isnan(value)]
+    if missing:
         raise PanelError(
             f"{of.outcome} ({of.source}, {of.phase}): {panel.names.get(treated, treated)} has no figure for "
             f"{', '.join(missing)}. Add that year's file, or ask for years that are out."
         )
-    predictors, fortnights = _predictors(panel, plan, of)
     pool = [unit for unit in dict.fromkeys((*panel.donors, *of.also)) if unit not in of.without]
-    reasons = _incomplete(pool, years[needed], predictors, panel.sizes, log=log)
-    if reasons_treated := _incomplete([treated], years[needed], predictors, panel.sizes, log=log):
-        raise PanelError(
-            f"{of.outcome} ({of.source}): {panel.names.get(treated, treated)}: {reasons_treated[treated]}."
-        )
-    units = [treated, *sorted(unit for unit in pool if unit not in reasons)]
+    everyone = [treated, *sorted(pool)]
+    predictors, fortnights = _predictors(panel, plan, of, everyone)
+    reasons = _incomplete(everyone, years.take(everyone, needed), predictors, panel.sizes, log=log)
+    if treated in reasons:
+        raise PanelError(f"{of.outcome} ({of.source}): {panel.names.get(treated, treated)}: {reasons[treated]}.")
+    kept = np.array([unit not in reasons for unit in everyone])
+    units = [unit for unit in everyone if unit not in reasons]
     if len(units) < 3:
         raise PanelError(f"{of.outcome} ({of.source}, {of.phase}): {len(units) - 1} complete donor(s); 2 are needed.")
-    own = years.reindex(units)
-    whole = own.loc[:, own.notna().all()]
+    own = years.take(units, years.columns)
+    whole = np.array([bool(np.isfinite(column).all()) for column in own.T])
+    after = years.take(units, of.post)
     place = {unit: number for number, unit in enumerate(units)}
     return Comparison(
         specification=of,
         units=tuple(units),
-        predictors=predictors.reindex(units).to_numpy(float),
-        fortnights=fortnights.reindex(units).to_numpy(float),
-        before=_hundredths(own[list(of.base)], log),
-        after=_hundredths(own[list(of.post)], log),
-        outcome=_hundredths(own[list(of.post)].mean(axis=1).to_frame(), log)[:, 0],
-        path=_hundredths(whole, log),
-        path_years=tuple(whole.columns),
+        predictors=predictors[kept],
+        fortnights=fortnights[kept],
+        before=_hundredths(years.take(units, of.base), log),
+        after=_hundredths(after, log),
+        outcome=_hundredths(after.mean(axis=1), log),
+        path=_hundredths(own[:, whole], log),
+        path_years=tuple(year for year, ok in zip(years.columns, whole, strict=True) if ok),
         sizes=np.array([panel.sizes[unit] for unit in units]),
         neighbours=tuple(_own_neighbours(panel, unit, place, plan.estimator.neighbours) for unit in units),
         left=counted(reasons, len(pool)),
     )
 
 
-def _hundredths(values: pd.DataFrame, log: bool) -> Floats:
-    array = values.to_numpy(float)
+def _hundredths(values: Floats, log: bool) -> Floats:
     # A rate of 0 has no logarithm: missing here, and counted by `_incomplete`.
-    result: Floats = 100 * (np.log(np.where(array > 0, array, np.nan)) if log else array)
+    result: Floats = 100 * (np.log(np.where(values > 0, values, np.nan)) if log else values)
     return result
 
 
 def _incomplete(
-    pool: list[str], years: pd.DataFrame, predictors: pd.DataFrame, sizes: dict[str, float], *, log: bool
+    units: list[str], years: Floats, predictors: Floats, sizes: Mapping[str, float], *, log: bool
 ) -> dict[str, str]:
-    values, known = years.reindex(pool), predictors.reindex(pool)
-    reasons = dict.fromkeys(values.index[values.isna().any(axis=1)], "not complete in base and post")
-    for unit in known.index[known.isna().any(axis=1)]:
-        reasons.setdefault(unit, "a predictor is missing")
-    if log:
-        for unit in values.index[(values <= 0).any(axis=1)]:
-            reasons.setdefault(unit, "a rate of 0 has no logarithm")
-    for unit in pool:
-        if unit not in sizes:
-            reasons.setdefault(unit, "no possible half-days in the last base year, so no size")
+    reasons: dict[str, str] = {}
+    for unit, values, known in zip(units, years, predictors, strict=True):
+        if np.isnan(values).any():
+            reasons[unit] = "not complete in base and post"
+        elif np.isnan(known).any():
+            reasons[unit] = "a predictor is missing"
+        elif log and (values <= 0).any():
+            reasons[unit] = "a rate of 0 has no logarithm"
+        elif unit not in sizes:
+            reasons[unit] = "no possible half-days in the last base year, so no size"
     return reasons
 
 
-def _predictors(panel: Panel, plan: Plan, of: Specification) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _predictors(panel: Panel, plan: Plan, of: Specification, units: list[str]) -> tuple[Floats, Floats]:
     """Fortnights of the last pre-year and annual census rates of the years before the start, weighted by the plan.
 
     The annual rates carry ``history_weight`` times the fortnights' total weight, in squares. An outcome without
@@ -143,27 +141,26 @@ def _predictors(panel: Panel, plan: Plan, of: Specification) -> tuple[pd.DataFra
     rule, log = plan.estimator, plan.outcome(of.outcome).unit == "log_ratio"
     attendance = plan.outcome(of.outcome).domain == "attendance" or MEASURES[of.outcome].daily
     last = max((p for p in of.base if p not in of.without_years), default=of.base[-1])
-    short = pd.DataFrame()
+    short = np.empty((len(units), 0))
     if attendance and not log:
-        short = fortnight_series(panel, of.outcome, period=last, phase=of.phase)
-        if short.empty:
-            short = fortnight_series(panel, "overall_absence_rate", period=last, phase=of.phase)
-    history = _history(panel, of, rule.history_years, log=log)
+        own = fortnight_grid(panel, of.outcome, period=last, phase=of.phase)
+        if not own.columns:
+            own = fortnight_grid(panel, "overall_absence_rate", period=last, phase=of.phase)
+        short = 100 * own.take(units, own.columns)
+    history = _history(panel, of, rule.history_years, units, log=log)
     weight = math.sqrt(rule.history_weight * max(short.shape[1], 1) / max(history.shape[1], 1))
-    weighted = [part for part in (100 * short, weight * history) if part.shape[1]]
-    return pd.concat(weighted, axis=1), 100 * short
+    return np.hstack([short, weight * history]), short
 
 
-def _history(panel: Panel, of: Specification, n_years: int, *, log: bool) -> pd.DataFrame:
-    """Annual rates of the ``n_years`` before the start that the treated unit has, in hundredths."""
-    values = series(panel, of.outcome, source="census", phase=of.phase)
-    if values.empty:
-        values = series(panel, of.outcome, source="daily", phase=of.phase)
+def _history(panel: Panel, of: Specification, n_years: int, units: list[str], *, log: bool) -> Floats:
+    """Annual rates of the ``n_years`` before the start that the treated unit (the first) has, in hundredths."""
+    values = grid(panel, of.outcome, source="census", phase=of.phase)
+    if not values.rows:
+        values = grid(panel, of.outcome, source="daily", phase=of.phase)
     start = shift_year(max(of.base), 1)  # not the first post year asked for: a later one has treated years before it
     years = [shift_year(start, -back) for back in range(n_years, 0, -1)]
-    own = values.reindex([panel.treated[0]])
-    kept = [y for y in years if y in values.columns and y not in of.without_years and own[y].notna().all()]
-    return pd.DataFrame(_hundredths(values[kept], log), index=values.index, columns=kept)
+    found = values.take(units, [year for year in years if year not in of.without_years])
+    return _hundredths(found[:, ~np.isnan(found[0])], log)
 
 
 def _own_neighbours(panel: Panel, unit: str, place: dict[str, int], most: int) -> tuple[int, ...]:

@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from belonging_research.disclosure import Cleared, vouch
 from belonging_research.findings import Finding
+from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
 from belonging_research.present.story import Story, as_findings, tell
 from belonging_research.present.words_council import VERDICTS
 
-Format = Literal["text", "count", "percent", "per_100", "points", "plain"]
+Format = Literal["text", "count", "percent", "per_100", "points", "times", "chance", "plain"]
 
 _OUTCOMES: Mapping[str, str] = {
     "outcome": "Outcome",
@@ -36,9 +37,10 @@ def tabulate(
     headings: Mapping[str, str] | None = None,
     formats: Mapping[str, Format] | None = None,
     grade: bool = False,
+    checks: bool = False,
     levels: Cleared[pa.Table] | None = None,
 ) -> Sheet:
-    """A sealed table of all outcomes (findings), or of a cleared table.
+    """A sealed table of all outcomes (findings), of the checks of one finding (``checks``), or of a cleared table.
 
     For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
     (rates are proportions: ``percent``, ``per_100``, ``points``). ``grade`` adds the evidence
@@ -47,12 +49,15 @@ def tabulate(
     Raises
     ------
     DisclosureError
-        If the value was changed after it was cleared, or its door's ledger cannot be written.
+        If the value was changed after it was cleared, its door's ledger cannot be written, or ``checks`` are asked of
+        anything but one finding that was checked.
     """
     if isinstance(cleared.value, pa.Table):
         vouch(cleared)
         return _of_table(cleared, title, headings, formats or {})
     findings = as_findings(cleared)
+    if checks:
+        return sheet_of_checks(cleared, title)
     table = None if levels is None else levels.value
     stories = [tell(finding, cleared.door, table) for finding in findings]
     shown = {**_OUTCOMES, "grade": "Evidence grade (0 to 5)"} if grade else _OUTCOMES
@@ -112,6 +117,8 @@ def _words(name: str) -> str:
 def _cell(value: Any, how: Format | None, decimals: int) -> str:
     if value is None:
         return "hidden or missing" if how in ("count", "percent", "per_100", "points") else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if how == "percent":
         return f"{100 * value:.{decimals}f}%"
     if how == "per_100":
@@ -119,6 +126,8 @@ def _cell(value: Any, how: Format | None, decimals: int) -> str:
     if how == "points":
         way = "" if round(value, decimals + 2) == 0 else (" higher" if value > 0 else " lower")
         return f"{abs(100 * value):.{decimals}f} points{way}"
+    if how in ("times", "chance"):
+        return f"{value:.1f}" if how == "times" else f"{value:.4f}"
     if how == "count":
         return f"{value:,.0f}"
     if isinstance(value, float):

@@ -312,8 +312,12 @@ def _quoted(finding: Finding, quantity: str, value: float | None, printed: str) 
 
 
 def quoted_table(stories: Sequence[Story]) -> pa.Table:
-    """The numbers of some stories as printed: columns finding, quantity, value, printed."""
-    rows = [each for story in stories for each in story.quoted]
+    """The numbers of some stories as printed: columns of :func:`quote_table`."""
+    return quote_table([each for story in stories for each in story.quoted])
+
+
+def quote_table(rows: Sequence[Quoted]) -> pa.Table:
+    """Numbers as printed: columns finding, quantity, value, printed."""
     return pa.table(
         {
             "finding": pa.array([each.finding for each in rows], pa.string()),

@@ -26,8 +26,14 @@ CHECKS: dict[str, str] = {
     "leave_one_donor": "the answer hangs on one comparison council",
     "leave_one_region": "the answer hangs on one region",
     "coverage": "too few schools sent figures, or their number moved",
+    "code_bridge": "the answer depends on how the change of register codes is counted",
+    "settled": "the latest figures may still be corrected",
+    "support": "no mix of other councils comes near to this place",
+    "breakdown": "the difference would not stand if trends had parted a little anyway",
+    "specifications": "other sound ways of comparing do not agree",
     "largest_weight": "one council makes up much of the comparison mix",
     "contaminated_donors": "the answer changes without councils that may have been affected too",
+    "negative_control": "something that nothing here could move has moved",
     "other_events": "other things happened here at the same time",
 }
 VERDICTS: dict[str, str] = {

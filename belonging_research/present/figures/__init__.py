@@ -13,14 +13,24 @@ from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding
 from belonging_research.plan import Plan
-from belonging_research.present import words_council
+from belonging_research.present import words_checks, words_council
+from belonging_research.present.checking import checked
 from belonging_research.present.display import Picture
-from belonging_research.present.figures import interval, multiples, outcomes, twin
+from belonging_research.present.figures import (
+    checks,
+    detectable,
+    interval,
+    multiples,
+    outcomes,
+    specifications,
+    standing,
+    twin,
+)
 from belonging_research.present.figures.canvas import STYLE, Drawing, seal_picture
-from belonging_research.present.numbers import scale, year
+from belonging_research.present.numbers import Scale, scale, year
 from belonging_research.present.story import as_findings, scale_of, short_name, subject, tell
 
-KINDS = ("twin", "interval", "multiples", "outcomes")
+KINDS = ("twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing")
 
 
 def plot(cleared: Cleared[Any], kind: str, *, outcome: str | None = None, title: str | None = None) -> Picture:
@@ -28,20 +38,27 @@ def plot(cleared: Cleared[Any], kind: str, *, outcome: str | None = None, title:
 
     ``twin``: a Finding or an Estimate, the place beside its comparison mix. ``interval``: a Finding, its
     range against what matters and what could be noticed. ``multiples``: a table of columns group, period,
-    value (rates) and perhaps outcome; ``outcome`` names the one to draw. ``outcomes``: several Findings. The
-    title says the finding unless ``title`` is given.
+    value (rates) and perhaps outcome; ``outcome`` names the one to draw. ``outcomes``: several Findings.
+    ``checks``: a Finding, all its checks on one picture; ``failed``: those that failed and have a number beside a
+    limit. ``specifications``: a specification curve of ``outcome``. ``detectable``: a table of what could be noticed.
+    ``standing``: a table of every council's distance from what is expected, the treated one marked.
+    The title says the finding unless ``title`` is given.
 
     Raises
     ------
     DisclosureError
         If the kind is unknown, the value does not suit it, or the value was changed after it was cleared.
     """
-    makers = {"twin": _twin, "interval": _interval, "outcomes": _outcomes}
+    makers = {
+        "twin": _twin, "interval": _interval, "outcomes": _outcomes, "checks": _checks, "failed": _failed,
+        "detectable": _detectable, "standing": _standing,
+    }  # fmt: skip
+    of_one = {"multiples": _multiples, "specifications": _specifications}
     if kind not in KINDS:
         raise DisclosureError(f"no picture of kind {kind!r}; there is {', '.join(KINDS)}.")
     vouch(cleared)
     with mpl.rc_context(STYLE):
-        drawing = _multiples(cleared, outcome, title) if kind == "multiples" else makers[kind](cleared, title)
+        drawing = of_one[kind](cleared, outcome, title) if kind in of_one else makers[kind](cleared, title)
     return seal_picture(cleared, drawing)
 
 
@@ -74,6 +91,103 @@ def _interval(cleared: Cleared[Any], title: str | None) -> Drawing:
     if story is None or story.assessed is None:
         raise DisclosureError("an interval needs a Finding that is assessed.")
     return interval.draw(story, story.assessed, title=title or words_council.headline(story), stamp=cleared.door.stamp)
+
+
+def _measure(finding: Finding, cleared: Cleared[Any]) -> Scale:
+    return scale(finding.outcome, finding.label, finding.unit, cleared.door.policy.rate_decimals)
+
+
+def _checks(cleared: Cleared[Any], title: str | None) -> Drawing:
+    finding = checked(cleared)
+    shown = f"{short_name(finding.label)}: {words_checks.tally(finding.checks)}"
+    measure = _measure(finding, cleared)
+    return checks.draw(words_checks.in_order(finding), measure, title=title or shown, stamp=cleared.door.stamp)
+
+
+def _failed(cleared: Cleared[Any], title: str | None) -> Drawing:
+    finding = checked(cleared)
+    failed = [check for check in words_checks.in_order(finding) if check.status == "fail"]
+    if not any(words_checks.share_of_limit(check) is not None for check in failed):
+        raise DisclosureError(
+            "no failed check of this finding has a number beside a limit; failed_checks(cleared) then says so in words."
+        )
+    shown = f"{short_name(finding.label)}: {len(failed)} of {len(finding.checks)} checks failed"
+    return checks.draw_failed(failed, _measure(finding, cleared), title=title or shown, stamp=cleared.door.stamp)
+
+
+def _specifications(cleared: Cleared[Any], outcome: str | None, title: str | None) -> Drawing:
+    table, plan = cleared.value, cleared.door.plan
+    needed = {"method", "source", "base", "donors", "penalty", "value", "low", "high", "registered"}
+    if not isinstance(table, pa.Table) or not needed <= set(table.column_names) or not table.num_rows:
+        raise DisclosureError("ways of comparing need a table of specification_curve with at least one row.")
+    if outcome is None:
+        raise DisclosureError("say which outcome it is: plot(cleared, 'specifications', outcome=...).")
+    rows, planned = sorted(table.to_pylist(), key=lambda row: row["value"]), plan.outcome(outcome)
+    return specifications.draw(
+        rows,
+        title=title or _which_side(rows, plan.place),
+        subject=short_name(planned.label),
+        measure=scale_of(planned, cleared.door.policy.rate_decimals),
+        sesoi=planned.sesoi,
+        better=planned.better,
+        stamp=cleared.door.stamp,
+    )
+
+
+def _which_side(rows: list[dict[str, Any]], place: str) -> str:
+    above, below = sum(row["value"] > 0 for row in rows), sum(row["value"] < 0 for row in rows)
+    most, side = max((above, "above"), (below, "below"))
+    if most == 0:
+        return f"Each of {len(rows)} ways of comparing puts {place} exactly where it is expected"
+    every = "all" if most == len(rows) else str(most)
+    return f"Of {len(rows)} ways of comparing, {every} put {place} {side} what is expected"
+
+
+def _detectable(cleared: Cleared[Any], title: str | None) -> Drawing:
+    table, door = cleared.value, cleared.door
+    needed = {"outcome", "phase", "role", "report_year", "alpha", "tested", "sesoi", "detectable", "power_at_sesoi"}
+    if not isinstance(table, pa.Table) or not needed <= set(table.column_names) or not table.num_rows:
+        raise DisclosureError("what could be noticed needs a table of detectable_effects with at least one row.")
+    lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        lines.setdefault((row["outcome"], row["phase"]), []).append(row)
+    names = {outcome for outcome, _ in lines}
+    return detectable.draw(
+        list(lines.values()),
+        {name: scale_of(door.plan.outcome(name), door.policy.rate_decimals) for name in sorted(names)},
+        title=title or _who_can_notice(table.to_pylist()),
+        stamp=door.stamp,
+    )
+
+
+def _who_can_notice(rows: list[dict[str, Any]]) -> str:
+    """For how many of the tested outcomes an effect that just matters would be noticed, and which comes nearest."""
+    best: dict[str, float] = {}
+    for row in rows:
+        if row["tested"] and row["detectable"] is not None:
+            best[row["label"]] = min(best.get(row["label"], float("inf")), row["detectable"] / row["sesoi"])
+    if not best:
+        return "What could be noticed is not known for any tested outcome"
+    enough = sum(times <= 1 for times in best.values())
+    nearest = min(best, key=lambda label: best[label])
+    if enough:
+        some = f"{enough} of the {len(best)}"
+        return f"For {some} tested outcomes, an effect that just matters would be noticed 4 times in 5"
+    name = short_name(nearest)
+    return (
+        f"For none of the {len(best)} tested outcomes would an effect that just matters be noticed 4 times in 5; "
+        f"nearest is {name[:1].lower()}{name[1:]}, at {best[nearest]:.1f} times that"
+    )
+
+
+def _standing(cleared: Cleared[Any], title: str | None) -> Drawing:
+    table, plan = cleared.value, cleared.door.plan
+    if not isinstance(table, pa.Table) or not {"value", "treated"} <= set(table.column_names) or not table.num_rows:
+        raise DisclosureError("where every council stands needs a table of columns value and treated.")
+    rows = table.to_pylist()
+    primary = next(each for each in plan.outcomes if each.role == "primary")
+    shown = f"{subject(primary.label)}: where {len(rows)} councils stand beside what their comparison predicts"
+    return standing.draw(rows, title=title or shown, place=plan.place, sesoi=primary.sesoi, stamp=cleared.door.stamp)
 
 
 def _outcomes(cleared: Cleared[Any], title: str | None) -> Drawing:

@@ -1,0 +1,20 @@
+"""How often the whole pipeline is right: in made-up worlds, and with every real council in the treated one's place."""
+
+from __future__ import annotations
+
+from belonging_research.calibrate.rows import SCHEMA, Row
+from belonging_research.calibrate.running import Figures, Task, do_all, rows_of, standing, tasks_of
+from belonging_research.calibrate.worlds import COUNTY_WORLDS, CountyWorld
+
+__all__ = [
+    "COUNTY_WORLDS",
+    "SCHEMA",
+    "CountyWorld",
+    "Figures",
+    "Row",
+    "Task",
+    "do_all",
+    "rows_of",
+    "standing",
+    "tasks_of",
+]

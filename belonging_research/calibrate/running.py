@@ -1,0 +1,256 @@
+"""The work of a calibration in pieces that processes share and that a killed run need not do again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from belonging_research.calibrate.councils import (
+    ALPHAS,
+    STUDY_ALPHA,
+    Placed,
+    Window,
+    panels_of,
+    place_every_council,
+    verdict_of,
+    windows,
+)
+from belonging_research.calibrate.rows import Row, Tried, summarise
+from belonging_research.calibrate.studies import DECIDED, PRIMARY, conduct_study
+from belonging_research.calibrate.worlds import COUNTY_WORLDS
+from belonging_research.errors import EstimateError, PanelError
+from belonging_research.panel import Panel
+from belonging_research.plan import Plan
+
+CHUNK = 50
+PLANTED = ("0", "0.25", "0.5", "1", "M", "2M")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A piece of one row: worlds ``first`` to ``last`` (a), or councils at those places of a window (b, c)."""
+
+    part: Literal["a", "b", "c"]
+    name: str
+    first: int
+    last: int
+    outcome: str = PRIMARY
+    planted: str = "0"
+
+    @property
+    def key(self) -> str:
+        """A file name for its answer."""
+        words = f"{self.part}-{self.name}-{self.outcome}-{self.planted}-{self.first:05d}-{self.last:05d}"
+        return words.replace("/", "").replace(" ", "_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What parts (b) and (c) read: outcomes up to the plan's first post year, and neighbours."""
+
+    outcomes: pa.Table
+    neighbours: pa.Table | None
+
+
+def tasks_of(plan: Plan, figures: Figures | None, *, worlds: int, only: Sequence[str] = ()) -> tuple[Task, ...]:
+    """Every piece of a calibration: ``worlds`` countries of each made-up world, and each real council in turn.
+
+    ``only``: parts (``a``, ``b``, ``c``) or names of worlds. Without figures parts (b) and (c) have no pieces.
+    """
+    made: list[Task] = []
+    for name in COUNTY_WORLDS:
+        if not only or "a" in only or name in only:
+            made += [Task(part="a", name=name, first=n, last=min(n + CHUNK, worlds)) for n in range(0, worlds, CHUNK)]
+    if figures is None:
+        return tuple(made)
+    panels = panels_of(figures.outcomes, plan, figures.neighbours)
+    for window in windows(plan):
+        for outcome in plan.outcomes:
+            placed = _placed(panels, plan, outcome.name, window)
+            if placed is None:
+                continue
+            planted = PLANTED if outcome.name == PRIMARY and window.judged == plan.post[0] else ("0",)
+            for size in planted:
+                part: Literal["b", "c"] = "b" if size == "0" else "c"
+                if only and part not in only:
+                    continue
+                made += [
+                    Task(part=part, name=window.name, outcome=outcome.name, planted=size, first=n,
+                         last=min(n + CHUNK, len(placed.units)))
+                    for n in range(0, len(placed.units), CHUNK)
+                ]  # fmt: skip
+    return tuple(made)
+
+
+def _placed(panels: dict[str, Panel], plan: Plan, outcome: str, window: Window) -> Placed | None:
+    if window.judged not in panels or window.carried_from not in panels:
+        return None
+    try:
+        return place_every_council(panels, plan, outcome, window)
+    except (PanelError, EstimateError):
+        return None
+
+
+def do(task: Task, plan: Plan, figures: Figures | None) -> list[dict[str, Any]]:
+    """The answers of one piece, as plain values that a file can hold."""
+    if task.part == "a":
+        return [asdict(_study_tried(task, plan, number)) for number in range(task.first, task.last)]
+    if figures is None:
+        raise PanelError("calibration on real councils needs the published files: give them with --data.")
+    return [asdict(each) for each in _councils_tried(task, plan, figures)]
+
+
+def _study_tried(task: Task, plan: Plan, number: int) -> Tried:
+    world = COUNTY_WORLDS[task.name]
+    study = conduct_study(world, plan, number)
+    null = {PRIMARY} if world.is_null else set()
+    wrong = any(
+        said in DECIDED
+        for _, outcome, said in study.verdicts
+        if outcome in null or (outcome != PRIMARY and not world.severe_only)
+    )
+    return Tried(
+        groups=("all", study.third), truth=study.truth, value=study.value, low=study.low, high=study.high,
+        verdict=study.verdict, said_wrong=wrong, noticed=study.noticed, passed=study.passed, caught=study.caught,
+        detectable=study.detectable,
+    )  # fmt: skip
+
+
+# One set of panels a process: they take seconds to build and every piece reads them.
+_PANELS: dict[str, dict[str, Panel]] = {}
+
+
+def _councils_tried(task: Task, plan: Plan, figures: Figures) -> Iterator[Tried]:
+    key = plan.digest
+    if key not in _PANELS:
+        _PANELS[key] = panels_of(figures.outcomes, plan, figures.neighbours)
+    panels = _PANELS[key]
+    window = next(each for each in windows(plan) if each.name == task.name)
+    placed = place_every_council(panels, plan, task.outcome, window)
+    unit = 1.0 if plan.outcome(task.outcome).unit == "per_100_pupils" else 0.01
+    primary = plan.outcome(task.outcome).role == "primary"
+    for place in range(task.first, task.last):
+        if placed.is_treated[place] and window.judged == plan.post[0]:
+            continue  # something was done there
+        shift = unit * _shift(task.planted, placed, place, plan, task.outcome)
+        p = float(placed.p_values(shift / unit)[place])
+        value, reach = unit * placed.errors[place] + shift, unit * placed.reach(place, 0.05)
+        noticed = p <= STUDY_ALPHA
+        verdict = (
+            verdict_of(panels[window.judged], plan, placed, placed.units[place], shift)
+            if noticed and primary and task.outcome == PRIMARY
+            else "cannot_tell"
+        )
+        sizes = (p <= ALPHAS[0], p <= ALPHAS[1], p <= ALPHAS[2])
+        yield Tried(
+            groups=("all", placed.thirds[place], placed.regions[place]), truth=shift, value=float(value),
+            low=float(value - reach), high=float(value + reach), verdict=verdict,
+            said_wrong=verdict in DECIDED and not shift, noticed=noticed, passed=None, caught=None,
+            detectable=unit * placed.detectable(place, STUDY_ALPHA), sizes=sizes,
+        )  # fmt: skip
+
+
+def _shift(planted: str, placed: Placed, place: int, plan: Plan, outcome: str) -> float:
+    """A gain of that size, in hundredths: points, or multiples of what is noticed 4 times in 5 at this council."""
+    sign = -1.0 if plan.outcome(outcome).better == "lower" else 1.0
+    if planted.endswith("M"):
+        times = float(planted.removesuffix("M") or 1)
+        return sign * times * placed.detectable(place, STUDY_ALPHA)
+    return sign * float(planted)
+
+
+def do_all(
+    tasks: Sequence[Task], plan: Plan, figures: Figures | None, *, jobs: int
+) -> Iterator[tuple[Task, list[dict[str, Any]]]]:
+    """Each piece with its answers as it is done, in ``jobs`` processes. Raises what a piece raises."""
+    if jobs == 1:
+        for task in tasks:
+            yield task, do(task, plan, figures)
+        return
+    # Fresh processes on every system alike: a forked one would share the parent's threads and locks.
+    with ProcessPoolExecutor(
+        max_workers=jobs, mp_context=get_context("spawn"), initializer=_remember, initargs=(plan, figures)
+    ) as pool:
+        waiting: dict[Future[list[dict[str, Any]]], Task] = {pool.submit(_do_remembered, task): task for task in tasks}
+        try:
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield waiting.pop(future), future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_REMEMBERED: dict[str, Any] = {}
+
+
+def _remember(plan: Plan, figures: Figures | None) -> None:
+    _REMEMBERED.update(plan=plan, figures=figures)
+
+
+def _do_remembered(task: Task) -> list[dict[str, Any]]:
+    return do(task, _REMEMBERED["plan"], _REMEMBERED["figures"])
+
+
+def rows_of(answers: dict[Task, list[dict[str, Any]]], plan: Plan) -> tuple[Row, ...]:
+    """The rows of all answers, in the order of worlds, windows, outcomes and planted sizes."""
+    grouped: dict[tuple[str, str, str, str], list[Tried]] = {}
+    for task in sorted(answers, key=_order):
+        key = (task.part, task.name, task.outcome, task.planted)
+        grouped.setdefault(key, []).extend(Tried(**_tuples(each)) for each in answers[task])
+    rows: list[Row] = []
+    for (part, name, outcome, planted), tried in grouped.items():
+        better = plan.outcome(outcome).better
+        if part == "a":
+            world = COUNTY_WORLDS[name]
+            rows += summarise(tried, part=part, world=name, sentence=world.sentence, outcome=outcome, better=better,
+                              fair=world.fair, catcher=world.catcher, is_null=world.is_null)  # fmt: skip
+            continue
+        judged, _, carried = name.partition(" by ")
+        sentence = (
+            f"Every council in {judged} with critical values carried from {carried}; "
+            + ("nothing was done." if planted == "0" else f"a gain of {planted} planted.")
+        )  # fmt: skip
+        label = name if planted == "0" else f"{name}, planted {planted}"
+        rows += summarise(tried, part=part, world=label, sentence=sentence, outcome=outcome, better=better, fair=True,
+                          catcher="inference", is_null=planted == "0")  # fmt: skip
+    return tuple(rows)
+
+
+def _order(task: Task) -> tuple[str, int, str, str, int, int]:
+    names = list(COUNTY_WORLDS)
+    place = names.index(task.name) if task.name in names else 0
+    size = PLANTED.index(task.planted)
+    return task.part, place, task.name, task.outcome, size, task.first
+
+
+def _tuples(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in answer.items()}
+
+
+def standing(plan: Plan, figures: Figures) -> pa.Table:
+    """Where every council stands in the plan's first post year: columns council (unnamed but for the treated), value
+    (proportion above what its comparison predicts), scaled (over its own scale), treated.
+
+    Empty where the figures are not there. Sorted by value, so that the order names nobody.
+    """
+    panels = panels_of(figures.outcomes, plan, figures.neighbours)
+    placed = _placed(panels, plan, PRIMARY, windows(plan)[-1])
+    fields = [("council", pa.string()), ("value", pa.float64()), ("scaled", pa.float64()), ("treated", pa.bool_())]
+    rows = []
+    if placed is not None:
+        for place in np.argsort(placed.errors, kind="stable"):
+            treated = bool(placed.is_treated[place])
+            rows.append(
+                {
+                    "council": plan.place if treated else "another council", "value": float(placed.errors[place]) / 100,
+                    "scaled": float(placed.errors[place] / placed.scales[place]), "treated": treated,
+                }
+            )  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))

@@ -1,0 +1,82 @@
+"""The checks of one finding as a list, and what failed as a picture or, where there is none to draw, in a sentence."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from belonging_research.disclosure import Cleared
+from belonging_research.errors import DisclosureError
+from belonging_research.findings import Finding
+from belonging_research.present import words_checks
+from belonging_research.present.display import Picture, Sheet, Text, seal_sheet
+from belonging_research.present.numbers import scale
+from belonging_research.present.story import Quoted, as_findings, quote_table, short_name
+
+_HEADINGS = {
+    "check": "Check",
+    "status": "Status",
+    "found": "What was found",
+    "weight": "If it fails",
+    "number": "Number",
+}
+
+
+def checked(cleared: Cleared[Any]) -> Finding:
+    """The one finding of a `Cleared`, after asking the ledger for it.
+
+    Raises
+    ------
+    DisclosureError
+        If it is not one finding with checks, or was changed after it was cleared.
+    """
+    findings = as_findings(cleared)
+    if len(findings) != 1 or not findings[0].checks:
+        raise DisclosureError("a list or picture of checks needs one Finding that was checked.")
+    return findings[0]
+
+
+def sheet_of_checks(cleared: Cleared[Any], title: str = "") -> Sheet:
+    """A sealed list of the checks: how much each weighs, its status, what was found in a sentence."""
+    finding = checked(cleared)
+    rows = [
+        [
+            words_checks.name(check),
+            words_checks.STANDINGS[words_checks.standing(check)],
+            check.sentence,
+            words_checks.SEVERITIES[check.severity],
+            str(number),
+        ]
+        for number, check in enumerate(words_checks.in_order(finding), start=1)
+    ]
+    shown = title or f"{short_name(finding.label)}: {words_checks.tally(finding.checks)}"
+    return seal_sheet(cleared, shown, _HEADINGS, rows)
+
+
+def failed_checks(cleared: Cleared[Any]) -> Picture | Text:
+    """Each failed check of a finding, its value beside its limit; a sentence where there is nothing to draw.
+
+    A failed check without a number (something else happened here) is named in words either way.
+
+    Raises
+    ------
+    DisclosureError
+        If it is not one finding with checks, or was changed after it was cleared.
+    """
+    finding = checked(cleared)
+    failed = [check for check in finding.checks if check.status == "fail"]
+    if any(words_checks.share_of_limit(check) is not None for check in failed):
+        from belonging_research.present.figures import plot
+
+        return plot(cleared, "failed")
+    tally = f"{short_name(finding.label)}: {words_checks.tally(finding.checks)}"
+    measure = scale(finding.outcome, finding.label, finding.unit, cleared.door.policy.rate_decimals)
+    said = words_checks.numberless(failed) or "No check failed, so there is nothing to draw."
+    found = [Quoted(finding=finding.id, quantity="checks", value=float(len(finding.checks)), printed=tally)]
+    found += [
+        Quoted(finding=finding.id, quantity=check.name, value=None, printed=words_checks.measured(check, measure))
+        for check in failed
+    ]
+    page, quoted = f"<p>{html.escape(f'{tally}. {said}', quote=False)}</p>", quote_table(found)
+    seal = cleared.door.seal("text", page, (cleared.entry,), mime="text/html", title=tally, table=quoted)
+    return Text(title=tally, html=page, audience="annex", quoted=quoted, seal=seal)

@@ -1,0 +1,159 @@
+"""How checks and ways of comparing are named for a reader who knows no statistics.
+
+Each check is a statement that holds where it passed, so that "failed" beside it reads as it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+from belonging_research.checks.result import CheckResult, Severity
+from belonging_research.findings import Finding
+from belonging_research.findings.grades import NOTHING_TO_BREAK
+from belonging_research.outcomes import MEASURES
+from belonging_research.present.numbers import Scale
+
+Standing = Literal["pass", "fail", "no_test", "not_asked"]
+
+NAMES: Mapping[str, str] = {
+    "inference_fits": "The test suits a single place",
+    "series_complete": "The figures are complete",
+    "calibrated_size": "False alarms are as rare as promised",
+    "false_start": "No difference the year before the start",
+    "base_year": "Same without the last year before",
+    "sources_agree": "Yearly and daily figures agree",
+    "leave_one_donor": "No single council decides the answer",
+    "leave_one_region": "No single region decides the answer",
+    "coverage": "Schools sent their figures",
+    "code_bridge": "Same across the change of register codes",
+    "settled": "The latest figures have settled",
+    "support": "Other councils can be mixed to match",
+    "breakdown": "Stands even if trends part somewhat",
+    "specifications": "Other ways of comparing agree",
+    "largest_weight": "No council dominates the comparison mix",
+    "contaminated_donors": "Same without councils affected too",
+    "negative_control": "Unmoved, as it should be",
+    "other_events": "Nothing else happened here alone",
+}
+STANDINGS: Mapping[Standing, str] = {
+    "pass": "passed",
+    "fail": "failed",
+    "no_test": "could not be tested",
+    "not_asked": "nothing to test",
+}
+GROUPS: Mapping[Severity, str] = {
+    "fatal": "Without these there is no answer",
+    "serious": "If one of these fails, the answer is “can’t tell”",
+    "caution": "Cautions: to bear in mind beside the answer",
+}
+SEVERITIES: Mapping[Severity, str] = {"fatal": "no answer without it", "serious": "serious", "caution": "caution"}
+# Failed below its limit rather than above it.
+AT_LEAST = frozenset({"false_start", "coverage", "settled", "breakdown", "specifications", "negative_control"})
+METHODS: Mapping[str, str] = {
+    "ridge_augmented_synthetic_control": "corrected mix",
+    "synthetic_control": "plain mix",
+    "synthetic_difference_in_differences": "mix of changes",
+    "difference_in_differences": "change, all councils",
+    "neighbours_difference_in_differences": "change, similar councils",
+}
+FIGURES: Mapping[str, str] = {"census": "yearly figures", "daily": "daily figures", "register": "registers"}
+
+_CHANCES = frozenset({"false_start", "negative_control"})
+_SHARES = frozenset({"coverage", "largest_weight", "specifications"})
+_TIMES = frozenset({"support", "breakdown"})
+
+
+def kind(check: CheckResult) -> str:
+    """The name of a check without what it is about: "negative_control: x" is "negative_control"."""
+    return check.name.partition(":")[0]
+
+
+def name(check: CheckResult) -> str:
+    """A check as a statement that holds where it passed, with what it is about."""
+    about = check.name.partition(":")[2].strip()
+    words = NAMES.get(kind(check), kind(check).replace("_", " ").capitalize())
+    if not about:
+        return words
+    return f"{words}: {MEASURES[about].label.lower() if about in MEASURES else about}"
+
+
+def standing(check: CheckResult) -> Standing:
+    """Its status, with "nothing to test" apart from "could not be tested"."""
+    nothing = NOTHING_TO_BREAK in check.sentence or check.sentence.startswith("Does not apply")
+    return "not_asked" if check.status == "no_test" and nothing else check.status
+
+
+def tally(checks: Iterable[CheckResult]) -> str:
+    """ "11 of 15 checks passed, 1 failed, 3 could not be tested"."""
+    standings = [standing(check) for check in checks]
+    counts = {each: standings.count(each) for each in STANDINGS}
+    said = [f"{counts['pass']} of {len(standings)} checks passed"]
+    said += [f"{counts[each]} failed" for each in ("fail",) if counts[each]]
+    said += [f"{counts[each]} could not be tested" for each in ("no_test",) if counts[each]]
+    said += [f"{counts[each]} had nothing to test" for each in ("not_asked",) if counts[each]]
+    return ", ".join(said)
+
+
+def numberless(checks: Iterable[CheckResult]) -> str:
+    """Failed checks that have no number against a limit, in one sentence; empty where there are none."""
+    left = [check for check in checks if check.status == "fail" and share_of_limit(check) is None]
+    return f"Failed without a number to draw: {'; '.join(grouped(left))}." if left else ""
+
+
+def grouped(checks: Iterable[CheckResult], measure: Scale | None = None) -> list[str]:
+    """Checks by name, those of one kind together: "Nothing else happened here alone (this; that)".
+
+    With ``measure``, each with its value and limit where it has them.
+    """
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        head, _, about = name(check).partition(": ")
+        said = measured(check, measure) if measure else ""
+        found.setdefault(head, []).append(", ".join(part for part in (about, said) if part))
+    inside = {head: "; ".join(part for part in parts if part) for head, parts in found.items()}
+    return [f"{head} ({parts})" if parts else head for head, parts in inside.items()]
+
+
+def share_of_limit(check: CheckResult) -> float | None:
+    """How much of what is allowed a check uses up: over 1 is beyond its limit; None where that is no number.
+
+    A check that must reach a least value is turned round (limit over value). One that failed for another reason than
+    its value, as coverage can, has no share.
+    """
+    if check.value is None or check.limit is None or not check.limit > 0:
+        return None
+    used, allowed = abs(check.value), check.limit
+    if kind(check) in AT_LEAST:
+        used, allowed = allowed, used
+    share = used / allowed if allowed > 0 else float("inf")
+    other_reason = check.status == "fail" and share <= 1 and check.severity != "caution"
+    return None if other_reason else share
+
+
+def measured(check: CheckResult, measure: Scale) -> str:
+    """The value beside its limit: "0.20 points, at most 0.25 points"; empty where there is no number."""
+    if check.value is None:
+        return ""
+    say = _say(check, measure)
+    if check.limit is None:
+        return "" if kind(check) in ("inference_fits", "series_complete") else say(check.value)
+    limit = measure.limit(check.limit) if say == measure.size else say(check.limit)
+    return f"{say(check.value)}, {'at least' if kind(check) in AT_LEAST else 'at most'} {limit}"
+
+
+def _say(check: CheckResult, measure: Scale) -> Callable[[float], str]:
+    if kind(check) in _CHANCES:
+        return lambda value: f"p {value:.2f}"
+    if kind(check) in _SHARES:
+        return lambda value: f"{100 * value:.0f}%"
+    if kind(check) in _TIMES:
+        return lambda value: f"{value:.1f} times"
+    if kind(check) == "settled":
+        return lambda value: f"{value:.0f} weeks"
+    return measure.size
+
+
+def in_order(finding: Finding) -> list[CheckResult]:
+    """Its checks, those that weigh most first, else in the plan's order."""
+    return [check for group in GROUPS for check in finding.checks if check.severity == group]
