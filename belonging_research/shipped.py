@@ -29,3 +29,9 @@ def find_plan(name: str | Path) -> Path:
         return shipped
     names = ", ".join(sorted(each.stem for each in (NOTEBOOKS / "plans").glob("*.toml")))
     raise PlanError(f"{name}: no such plan file, and none of the shipped plans: {names}.")
+
+
+def find_calibration(plan_digest: str) -> Path | None:
+    """The shipped record of how often the pipeline was right under a plan, by the plan's digest; None without one."""
+    path = PACKAGE / "calibrations" / f"{plan_digest[:12]}.json"
+    return path if path.is_file() else None

@@ -99,12 +99,6 @@ def series_complete(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     return (answer("series_complete", "pass" if whole else "fail", "fatal", sentence, value=float(len(years))),)
 
 
-def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
-    """The error rate of the sentence on the reader's own data: no test, and so a caution, while it is not measured."""
-    sentence = "How often this method is wrong on councils where nothing was done has not been measured for this plan."
-    return (answer("calibrated_size", "no_test", "serious", sentence),)
-
-
 def false_start(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: an effect in the year before the start (Abadie et al. 2015), with the power that this test had."""
     year = plan.base[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from belonging_research.checks import breaking, county, sensitivity, specifications
+from belonging_research.checks import breaking, calibrated, county, sensitivity, specifications
 from belonging_research.checks.result import CheckResult
 from belonging_research.errors import FindingError
 from belonging_research.estimators.result import Estimate
@@ -16,7 +16,7 @@ CHECKS: Mapping[str, Callable[[Estimate, Panel, Plan], tuple[CheckResult, ...]]]
     for check in (
         county.inference_fits,
         county.series_complete,
-        county.calibrated_size,
+        calibrated.calibrated_size,
         county.false_start,
         county.base_year,
         county.sources_agree,

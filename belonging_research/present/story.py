@@ -298,8 +298,21 @@ def _said_result(finding: Finding, estimate: Estimate, measure: Scale) -> list[Q
         said.append(_quoted(finding, f"interval {key}", None, measure.between(*estimate.intervals[key])))
     if finding.p_adjusted is not None:
         said.append(_quoted(finding, "p_adjusted", finding.p_adjusted, f"{finding.p_adjusted:.4f}"))
+    said += _said_calibrated(finding)
     days = measure.in_days(estimate.value)
     return [*said, _quoted(finding, "best guess in days", None, days)] if days else said
+
+
+def _said_calibrated(finding: Finding) -> list[Quoted]:
+    """What this method says of councils where nothing was done, of 100; nothing where that was not measured."""
+    found = next((c.table for c in finding.checks if c.name == "calibrated_size" and c.table is not None), None)
+    if found is None:
+        return []
+    row = found.to_pylist()[0]
+    return [
+        _quoted(finding, "false better of 100", row["said_better"], f"{100 * row['said_better']:.0f}"),
+        _quoted(finding, "false worse of 100", row["said_worse"], f"{100 * row['said_worse']:.0f}"),
+    ]
 
 
 def _quoted(finding: Finding, quantity: str, value: float | None, printed: str) -> Quoted:

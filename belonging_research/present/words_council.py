@@ -190,7 +190,7 @@ def informs(story: Story) -> list[str]:
     """What is known besides: what is ruled out, the chance of noticing, how strict this look is."""
     if story.assessed is None:
         return []
-    return [*_range(story), *_ruled_out(story), *_small(story), *_power(story), *_strict(story)]
+    return [*_range(story), *_ruled_out(story), *_small(story), *_power(story), *_strict(story), *_wrong(story)]
 
 
 def facts(story: Story) -> list[tuple[str, str]]:
@@ -266,6 +266,16 @@ def _strict(story: Story) -> list[str]:
     return [
         "This early look is strict: only an effect beyond the largest miss among "
         f"{story.said['councils']} comparison councils counts as noticed."
+    ]
+
+
+def _wrong(story: Story) -> list[str]:
+    """How often this very sentence is wrong, measured on councils where nothing was done."""
+    if "false better of 100" not in story.said:
+        return []
+    return [
+        f"Of 100 councils where nothing was done, this method says better for {story.said['false better of 100']} and "
+        f"worse for {story.said['false worse of 100']}."
     ]
 
 

@@ -19,9 +19,8 @@ from belonging_research.outcomes import derive_outcomes
 from belonging_research.plan import Plan
 from belonging_research.present import plot, tabulate
 from belonging_research.present.display import Picture, Sheet
-from belonging_research.reports.manifest import code_digest
+from belonging_research.reports.manifest import folder_digest
 from belonging_research.reports.pages import page, safe, shell_of
-from belonging_research.reports.parameters import notebooks_folder
 from belonging_research.reports.render import cleared_display
 from belonging_research.reports.writing import (
     canonical_json,
@@ -35,6 +34,7 @@ from belonging_research.reports.writing import (
 from belonging_research.sources import Extract, load_extract
 
 Progress = Callable[[str, int, int], None]
+_ROOMS = ("tables", "plan", "sources", "outcomes", "panel", "estimators", "checks", "findings", "calibrate")
 _COLUMNS = {
     "world": "World",
     "group": "Councils",
@@ -83,24 +83,38 @@ def run_calibration(
     figures = (
         None if extract is None else Figures(outcomes=derive_outcomes(extract, plan), neighbours=extract.neighbours)
     )
-    tasks = tasks_of(plan, figures, worlds=worlds, only=only)
+    tried = _tried(plan)
+    tasks = tasks_of(tried, figures, worlds=worlds, only=only)
     if not tasks:
         raise ReportError(f"nothing to try: {', '.join(only)} names no part (a, b, c) and no world.")
-    calibration_id = _id(plan, extract, tasks)
+    inputs = _inputs(plan, extract)
+    calibration_id = _hash(inputs, *(task.key for task in tasks))
     folder = out.resolve() / plan.study / "calibration" / calibration_id
-    pieces = folder.with_name(f".{calibration_id}.partial")
+    # Kept: a killed run goes on from them, a larger one adds to them.
+    pieces = folder.with_name(f"pieces-{inputs}")
     with only_writer(out.resolve() / plan.study):
-        answers, seconds = _answers(tasks, plan, figures, pieces, jobs, progress)
+        answers, seconds = _answers(tasks, tried, figures, pieces, jobs, progress)
         rows = rows_of(answers, plan)
         progress("writing the page", len(tasks), len(tasks))
-        _write(folder, pieces, plan, figures, extract, rows, calibration_id, seconds)
+        _write(folder, plan, figures, extract, rows, calibration_id, seconds)
     return Calibrated(
         calibration_id=calibration_id, folder=folder, index=folder / "released" / "index.html", rows=rows
     )  # fmt: skip
 
 
-def _id(plan: Plan, extract: Extract | None, tasks: Sequence[Task]) -> str:
-    parts = [plan.digest, code_digest(notebooks_folder()), extract.digest if extract else "", *(t.key for t in tasks)]
+def _tried(plan: Plan) -> Plan:
+    """The plan without the one check that reads a calibration: what is measured must not depend on its own result."""
+    return plan.model_copy(update={"checks": tuple(name for name in plan.checks if name != "calibrated_size")})
+
+
+def _inputs(plan: Plan, extract: Extract | None) -> str:
+    """What decides an answer: the plan, the figures, and the rooms that the pipeline goes through."""
+    package = Path(__file__).resolve().parents[1]
+    code = (folder_digest(package, (f"{room}.py", f"{room}/*.py", f"{room}/*/*.py")) for room in _ROOMS)
+    return _hash(plan.digest, extract.digest if extract else "", *code)
+
+
+def _hash(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
@@ -119,14 +133,14 @@ def _answers(
 
 
 def _piece(pieces: Path, task: Task) -> Path:
-    return pieces / "pieces" / f"{task.key}.json"
+    return pieces / f"{task.key}.json"
 
 
 def _write(
-    folder: Path, pieces: Path, plan: Plan, figures: Figures | None, extract: Extract | None, rows: Sequence[Row],
+    folder: Path, plan: Plan, figures: Figures | None, extract: Extract | None, rows: Sequence[Row],
     calibration_id: str, seconds: float,
 ) -> None:  # fmt: skip
-    made = pieces / "made"
+    made = folder.with_name(f".{calibration_id}.partial")
     remove_tree(made)
     released, restricted = made / "released", made / "restricted"
     restricted.mkdir(parents=True)
@@ -151,7 +165,6 @@ def _write(
     write_atomically(made / "manifest.json", canonical_json({"calibration_id": calibration_id, "seconds": seconds}))
     folder.parent.mkdir(parents=True, exist_ok=True)
     put_in_place(made, folder)
-    remove_tree(pieces)
 
 
 def _page(

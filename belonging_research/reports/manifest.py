@@ -34,7 +34,7 @@ KEY_PACKAGES = (
     "seaborn",
     "statsmodels",
 )
-_CODE = ("*.py", "*.jinja", "*.css", "*.toml")
+_CODE = ("*.py", "*.jinja", "*.css", "*.toml", "calibrations/*.json")
 
 
 def folder_digest(folder: Path, patterns: Sequence[str]) -> str:

@@ -1,0 +1,58 @@
+"""How often the sentence is wrong on the reader's own data, as measured once for this plan and shipped with it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pyarrow as pa
+
+from belonging_research.checks.result import CheckResult, Status
+from belonging_research.estimators.result import Estimate
+from belonging_research.panel import Panel
+from belonging_research.plan import Plan
+from belonging_research.shipped import find_calibration
+
+_SIZES = {0.01: "size_01", 0.03: "size_03", 0.05: "size_05"}
+
+
+def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
+    """Fatal: with every other council in the treated one's place, more is noticed than the look's alpha allows.
+
+    Critical values are those of the year before, carried to the first post year; two Monte Carlo errors are allowed.
+    Serious ``no_test``, and so a caution, where it was not measured for this plan's digest and outcome.
+    """
+    alpha = plan.alpha(panel.report_year)
+    row = _measured(plan, estimate.outcome)
+    size = None if row is None else row.get(_SIZES.get(alpha, ""))
+    if row is None or size is None:
+        words = "How often this method is wrong on councils where nothing was done has not been measured for this plan."
+        return (_result("no_test", words, None, None, None),)
+    limit = alpha + 2 * math.sqrt(alpha * (1 - alpha) / row["n_worlds"])
+    status: Status = "pass" if size <= limit + 1e-12 else "fail"
+    sentence = (
+        f"With each of {row['n_worlds']} other councils in {plan.place}'s place in {plan.post[0]}, where nothing was "
+        f"done, placebos of the year before noticed a difference in {100 * size:.1f} of 100, where "
+        f"{100 * alpha:.0f} are meant and up to {100 * limit:.1f} can be chance."
+    )
+    said = pa.table({name: [row[name]] for name in ("said_better", "said_worse", "n_worlds")})
+    return (_result(status, sentence, size, limit, said),)
+
+
+def _result(status: Status, sentence: str, value: float | None, limit: float | None, table: pa.Table) -> CheckResult:
+    return CheckResult(
+        name="calibrated_size", status=status, severity="serious" if status == "no_test" else "fatal", value=value,
+        limit=limit, power=None, sentence=sentence, table=table,
+    )  # fmt: skip
+
+
+def _measured(plan: Plan, outcome: str) -> dict[str, Any] | None:
+    """The row of every council in the plan's first post year, where one was measured for this very plan."""
+    path = find_calibration(plan.digest)
+    if path is None:
+        return None
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    start = f"{plan.post[0]} by "
+    own = (r for r in rows if r["part"] == "b" and r["group"] == "all" and r["outcome"] == outcome)
+    return next((row for row in own if row["world"].startswith(start)), None)
