@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from belonging_research.calibrate.rows import SCHEMA, Row
+from belonging_research.calibrate.rows import SCHEMA, THIRDS, Row
 from belonging_research.calibrate.running import Figures, Task, do_all, rows_of, standing, tasks_of
+from belonging_research.calibrate.studies import PRIMARY
 from belonging_research.calibrate.worlds import COUNTY_WORLDS, CountyWorld
 
 __all__ = [
     "COUNTY_WORLDS",
+    "PRIMARY",
     "SCHEMA",
+    "THIRDS",
     "CountyWorld",
     "Figures",
     "Row",

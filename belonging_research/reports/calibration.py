@@ -12,10 +12,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from belonging_research.calibrate import SCHEMA, Figures, Row, Task, do_all, rows_of, standing, tasks_of
+from belonging_research.calibrate import (
+    PRIMARY,
+    SCHEMA,
+    THIRDS,
+    Figures,
+    Row,
+    Task,
+    do_all,
+    rows_of,
+    standing,
+    tasks_of,
+)
 from belonging_research.disclosure import Door, clear, open_door
 from belonging_research.errors import ReportError
-from belonging_research.outcomes import derive_outcomes
+from belonging_research.outcomes import MEASURES, derive_outcomes
 from belonging_research.plan import Plan
 from belonging_research.present import plot, tabulate
 from belonging_research.present.display import Picture, Sheet
@@ -187,7 +198,7 @@ def _page(
         "How often this method is right",
         sentences=sentences(plan, rows),
         picture=safe(picture),
-        tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "b", "c")},
+        tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "b", "groups", "c")},
         uncatchable=[row.sentence for row in rows if row.catcher is None and row.group == "all"],
     )
 
@@ -196,11 +207,14 @@ def _sheets(rows: Sequence[Row]) -> list[tuple[str, str, str, list[Row]]]:
     """The tables of the page, those without rows left out: part, kind, title, rows."""
     made = [row for row in rows if row.part == "a"]
     thirds = [row for row in made if row.group != "all" and row.false_verdicts is not None]
+    real = [row for row in rows if row.part == "b"]
+    groups = [row for row in real if row.group != "all" and row.outcome == PRIMARY]
     found = [
         ("a", "all", "Made-up countries", [row for row in made if row.group == "all"]),
         ("thirds", "thirds", "Made-up countries where nothing was done, by size of council", thirds),
-        ("b", "all", "Every real council in its place, nothing done", [row for row in rows if row.part == "b"]),
-        ("c", "all", "Every real council in its place, a gain planted", [row for row in rows if row.part == "c"]),
+        ("b", "all", "Every real council in its place, nothing done", [row for row in real if row.group == "all"]),
+        ("groups", "groups", "Overall absence, nothing done, by size and region", groups),
+        ("c", "all", "A gain planted", [row for row in rows if row.part == "c" and row.group in ("all", *THIRDS)]),
     ]
     return [each for each in found if each[3]]
 
@@ -209,7 +223,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     """The rows as a reader sees them: shares as counts of 100, each with its error."""
     cells = [
         {
-            "world": row.sentence if row.part == "a" else f"{row.outcome.replace('_', ' ')}: {row.sentence}",
+            "world": row.sentence if row.part == "a" else f"{_words(row.outcome)}, {row.world}",
             "group": row.group, "n_worlds": row.n_worlds,
             "false": _in_100(row.false_verdicts, row.false_verdicts_mcse),
             "right": _in_100(row.right_verdicts, row.right_verdicts_mcse),
@@ -221,6 +235,10 @@ def _table(rows: Sequence[Row]) -> pa.Table:
         for row in rows
     ]  # fmt: skip
     return pa.Table.from_pylist(cells)
+
+
+def _words(outcome: str) -> str:
+    return MEASURES[outcome].label
 
 
 def _in_100(share: float | None, error: float | None = None) -> str:
@@ -244,7 +262,7 @@ def sentences(plan: Plan, rows: Sequence[Row]) -> list[str]:
             f"Where the effect was twice what it can notice 4 times in 5, it said so in "
             f"{100 * (twice.right_verdicts or 0):.0f} of 100."
         )
-    real = [row for row in rows if row.part == "b" and row.group == "all" and row.outcome == "overall_absence_rate"]
+    real = [row for row in rows if row.part == "b" and row.group == "all" and row.outcome == PRIMARY]
     said += [
         f"With each of {row.n_worlds} real councils in {plan.place}’s place ({row.world}; nothing was done there), it "
         f"said better for {100 * row.said_better:.0f} in 100 and worse for {100 * row.said_worse:.0f}. By the "

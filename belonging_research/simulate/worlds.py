@@ -26,8 +26,8 @@ class World:
     fair: bool = True
     unauthorised_part: float = 0.5
     illness_part: float = 0.2
-    walk_pp: float = 0.13
-    region_walk_pp: float = 0.08
+    walk_pp: float = 0.08
+    region_walk_pp: float = 0.06
     noise_pp2: float = 0.008
     treated_pupils: int = 42_000
     with_faults: bool = True

@@ -33,7 +33,8 @@ def draw(rows: Sequence[Mapping[str, Any]], *, title: str, place: str, sesoi: fl
         top = max(up for up, each in zip(heights, columns, strict=True) if each == column) + 1
         axes.annotate(place, (column * _BIN, top), (column * _BIN, top + 0.18 * tallest), ha="center", fontsize=9,
                       fontweight="bold", arrowprops={"arrowstyle": "-", "color": GREY})  # fmt: skip
-    axes.text(0, 1.0, " too small to matter", transform=axes.get_xaxis_transform(), fontsize=7.5, color=GREY, va="top")
+    axes.text(0, 0.99, "too small to matter", transform=axes.get_xaxis_transform(), fontsize=8, color=GREY, va="top",
+              ha="center", bbox={"facecolor": PALE_GREY, "edgecolor": "none", "pad": 1})  # fmt: skip
     axes.set_ylim(0, tallest * 1.35)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
