@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from belonging_research.calibrate.rows import SCHEMA, THIRDS, Row
-from belonging_research.calibrate.running import Figures, Task, do_all, rows_of, standing, tasks_of
+from belonging_research.calibrate.running import Figures, Task, do_all, few_treated, rows_of, standing, tasks_of
 from belonging_research.calibrate.studies import PRIMARY
 from belonging_research.calibrate.worlds import COUNTY_WORLDS, CountyWorld
 
@@ -17,6 +17,7 @@ __all__ = [
     "Row",
     "Task",
     "do_all",
+    "few_treated",
     "rows_of",
     "standing",
     "tasks_of",

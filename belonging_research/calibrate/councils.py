@@ -19,6 +19,7 @@ from belonging_research.checks import run_checks
 from belonging_research.errors import BelongingError, EstimateError, PanelError
 from belonging_research.estimators import estimate
 from belonging_research.estimators.county import fit
+from belonging_research.estimators.few_treated import size_table
 from belonging_research.estimators.placebo import (
     critical_value,
     detectable_effect,
@@ -233,3 +234,32 @@ def verdict_of(panel: Panel, plan: Plan, placed: Placed, unit: str, shift: float
     }  # fmt: skip
     carried = replace(made, p_value=float(placed.p_values(100 * shift)[place]), intervals=intervals)
     return judge(carried, run_checks(carried, here, at), at).verdict
+
+
+def few_treated_sizes(panels: Mapping[str, Panel], plan: Plan, outcome: str) -> pa.Table:
+    """How often each kind of inference finds an effect where nothing was done, by number of councils treated.
+
+    Difference-in-differences on real councils drawn at random, year by year as in :func:`windows`: cluster-robust
+    errors, Conley & Taber (2011) and Ferman & Pinto (2019). Columns year and those of
+    :data:`estimators.few_treated.SIZE_TABLE`.
+    """
+    made = []
+    for window in windows(plan):
+        if window.judged not in panels:
+            continue
+        at = plan_at(plan, window.judged)
+        of = Specification(
+            outcome=outcome,
+            source="census",
+            phase="all",
+            method="difference_in_differences",
+            base=at.base,
+            post=at.post,
+        )
+        comparison = compare(panels[window.judged], at, of)
+        # Something may have been done in the treated council, so it stands on neither side.
+        rates = np.column_stack([comparison.before, comparison.after])[1:]
+        rng = plan.rng("few treated", outcome, window.judged)
+        sizes = size_table(rates, comparison.before.shape[1], comparison.sizes[1:], rng=rng)
+        made.append(sizes.add_column(0, "year", pa.repeat(window.judged, sizes.num_rows)))
+    return pa.concat_tables(made) if made else pa.table({"year": pa.array([], pa.string())})

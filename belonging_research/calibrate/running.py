@@ -16,6 +16,7 @@ from belonging_research.calibrate.councils import (
     STUDY_ALPHA,
     Placed,
     Window,
+    few_treated_sizes,
     panels_of,
     place_every_council,
     verdict_of,
@@ -254,3 +255,8 @@ def standing(plan: Plan, figures: Figures) -> pa.Table:
                 }
             )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def few_treated(plan: Plan, figures: Figures) -> pa.Table:
+    """:func:`councils.few_treated_sizes` of overall absence on these figures."""
+    return few_treated_sizes(panels_of(figures.outcomes, plan, figures.neighbours), plan, PRIMARY)

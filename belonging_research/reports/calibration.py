@@ -20,6 +20,7 @@ from belonging_research.calibrate import (
     Row,
     Task,
     do_all,
+    few_treated,
     rows_of,
     standing,
     tasks_of,
@@ -166,20 +167,31 @@ def _write(
     door = open_door(plan, through=str(restricted / "ledger.jsonl"))
     stands = standing(plan, figures) if figures is not None else None
     if stands is not None and stands.num_rows:
-        columns = stands.column_names
-        write_atomically(
-            released / "where_every_council_stands.csv",
-            csv_text(columns, [[row[name] for name in columns] for row in stands.to_pylist()]),
-        )
-    write_atomically(released / "index.html", _page(plan, door, rows, stands, extract, calibration_id))
+        write_atomically(released / "where_every_council_stands.csv", _csv(stands))
+    few = few_treated(plan, figures) if figures is not None else None
+    if few is not None and few.num_rows:
+        write_atomically(released / "few_treated.csv", _csv(few))
+    page_text = _page(plan, door, rows, stands, few, extract, calibration_id)
+    write_atomically(released / "index.html", page_text)
     # The clock stands here only: the released files are the same bytes each time.
     write_atomically(made / "manifest.json", canonical_json({"calibration_id": calibration_id, "seconds": seconds}))
     folder.parent.mkdir(parents=True, exist_ok=True)
     put_in_place(made, folder)
 
 
+def _csv(table: pa.Table) -> str:
+    names = table.column_names
+    return csv_text(names, [[row[name] for name in names] for row in table.to_pylist()])
+
+
 def _page(
-    plan: Plan, door: Door, rows: Sequence[Row], stands: pa.Table | None, extract: Extract | None, calibration_id: str
+    plan: Plan,
+    door: Door,
+    rows: Sequence[Row],
+    stands: pa.Table | None,
+    few: pa.Table | None,
+    extract: Extract | None,
+    calibration_id: str,
 ) -> str:
     shell = shell_of(plan, calibration_id, plan.post[0], extract.data_as_at if extract else None, True)
     shown = {
@@ -191,6 +203,9 @@ def _page(
     if stands is not None and stands.num_rows:
         cleared = clear(stands.select(["council", "value", "treated"]), door, name="standing")
         picture = _display(plot(cleared, "standing"), door)
+    if few is not None and few.num_rows:
+        cleared = clear(_few_shown(few), door, name="few_treated")
+        shown["few"] = _display(tabulate(cleared, title="False alarms by how many councils are treated"), door)
     return page(
         "calibration",
         shell,
@@ -198,7 +213,7 @@ def _page(
         "How often this method is right",
         sentences=sentences(plan, rows),
         picture=safe(picture),
-        tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "b", "groups", "c")},
+        tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "b", "groups", "c", "few")},
         uncatchable=[row.sentence for row in rows if row.catcher is None and row.group == "all"],
     )
 
@@ -235,6 +250,19 @@ def _table(rows: Sequence[Row]) -> pa.Table:
         for row in rows
     ]  # fmt: skip
     return pa.Table.from_pylist(cells)
+
+
+def _few_shown(few: pa.Table) -> pa.Table:
+    names = {"cluster_robust": "Cluster-robust errors", "conley_taber": "Conley and Taber", "ferman_pinto":
+             "Ferman and Pinto"}  # fmt: skip
+    rows = [
+        {
+            "method": names[row["method"]], "year": row["year"], "councils treated": str(row["n_treated"]),
+            "noticed, of 100 where nothing was done": _in_100(row["rejected"], row["mcse"]),
+        }
+        for row in few.to_pylist()
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
 
 
 def _words(outcome: str) -> str:
