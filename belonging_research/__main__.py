@@ -344,6 +344,7 @@ def promises(plan: Plan) -> list[str]:
     help="Published files, to put every real council in the treated one's place; without, only made-up worlds.",
 )
 @click.option("--worlds", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Countries a world.")
+@click.option("--effect-worlds", type=click.IntRange(1, 100_000), help="The same, where something was done.")
 @click.option("--only", multiple=True, metavar="PART", help="A part (a, b, c) or a world; may be given again.")
 @out_option
 @click.option(

@@ -25,7 +25,7 @@ from belonging_research.calibrate.councils import (
 from belonging_research.calibrate.drawing import draw_outcomes
 from belonging_research.calibrate.rows import Tried, summarise
 from belonging_research.calibrate.studies import DECIDED, PRIMARY, conduct_study, findings_at
-from belonging_research.checks import CHECKS
+from belonging_research.checks import CHECKS, calibrated
 from belonging_research.errors import BelongingError, ReportError
 from belonging_research.estimators import estimate
 from belonging_research.findings import assess
@@ -266,3 +266,43 @@ def test_real_councils_need_figures() -> None:
     task = running.Task(part="b", name=windows(plan())[-1].name, first=0, last=1)
     with pytest.raises(BelongingError, match="--data"):
         running.do(task, plan(), None)
+
+
+def _shipped(folder: Path, monkeypatch: pytest.MonkeyPatch, **row: Any) -> None:
+    """A record of one row for the shipped plan, where the check looks for it."""
+    usual = {"part": "b", "world": "2024/25 by 2023/24", "group": "all", "outcome": PRIMARY, "n_worlds": 147,
+             "size_01": 0.02, "size_03": 0.06, "size_05": 0.07, "said_better": 0.01, "said_worse": 0.02}  # fmt: skip
+    path = folder / "record.json"
+    path.write_text(json.dumps({"rows": [usual | row]}), "utf-8")
+    monkeypatch.setattr(calibrated, "find_calibration", lambda digest: path if digest == plan().digest else None)
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(0.0, "pass"), (0.02, "pass"), (0.026, "pass"), (0.027, "fail"), (0.2, "fail")]
+)
+def test_more_false_alarms_than_the_look_allows_is_fatal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: float, status: str
+) -> None:
+    """At 1% and 147 councils two Monte Carlo errors reach 2.64%; the counts that pages quote go with it."""
+    _shipped(tmp_path, monkeypatch, size_01=size)
+    panel = build_panel(outcomes(), plan())
+    (found,) = calibrated.calibrated_size(estimate(panel, plan(), PRIMARY), panel, plan())
+
+    assert (found.status, found.severity, found.value) == (status, "fatal", size)
+    assert found.limit == pytest.approx(0.01 + 2 * math.sqrt(0.01 * 0.99 / 147))
+    assert found.table is not None and found.table.to_pylist()[0]["said_worse"] == 0.02
+    assert "147 other councils" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "row", [{"outcome": "severe_absence_rate"}, {"size_01": None}, {"part": "c"}, {"world": "2018/19 by 2017/18"}]
+)
+def test_what_was_not_measured_is_a_caution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any]
+) -> None:
+    """Another outcome, level, part or year says nothing of this finding."""
+    _shipped(tmp_path, monkeypatch, **row)
+    panel = build_panel(outcomes(), plan())
+    (found,) = calibrated.calibrated_size(estimate(panel, plan(), PRIMARY), panel, plan())
+
+    assert (found.status, found.severity, found.value) == ("no_test", "serious", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,6 +47,7 @@ from belonging_research.findings.rules import (
     blocked,
     enough_to_matter,
     ruled_out,
+    say,
     signal_to_examine,
     small_difference_noticed,
 )
@@ -434,6 +435,9 @@ def test_a_small_difference_is_noticed_only_in_row_3(changes: dict[str, Any], ru
         ((1.0, 5.0), 4, False),
         ((1.1, 5.0), 5, False),
         ((1.1, 5.0), 6, False),
+        ((1.1, 5.0), 2, False),
+        ((-5.0, -1.1), 6, False),
+        ((-5.0, -1.1), 2, False),
         ((-5.0, -1.1), 5, True),
         ((-5.0, -1.0), 5, False),
         ((-5.0, -1.1), 4, False),
@@ -465,6 +469,24 @@ def test_a_signal_to_examine(changes: dict[str, Any], verdict: Any, expected: bo
     """An adverse secondary outcome with raw p at most .01, whatever the adjusted p, that got no verdict."""
     given_ = {"role": "secondary", "b": -0.1, "p_value": 0.01, "p_adjusted": 1.0, "gate": False} | changes
     assert signal_to_examine(case(**given_), verdict) is expected
+
+
+def test_of_a_row_that_is_not_out_nothing_more_is_said() -> None:
+    """Row 0 carries no flag: nothing is ruled out, noticed, enough to matter, or a signal."""
+    said = say(None)
+    assert (said.verdict, said.rule, said.ruled_out) == ("not_assessed", 0, ())
+    assert not (said.small_difference_noticed or said.enough_to_matter or said.signal_to_examine)
+
+
+def test_the_rule_table_cannot_be_changed_from_outside() -> None:
+    """A case, a rule and what was said are frozen, hold no other attribute, and are made by name."""
+    for made in (case(), RULES[0], say(None)):
+        name = next(iter(made.__slots__))
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, name, None)
+        assert not hasattr(made, "__dict__")
+        with pytest.raises(TypeError):
+            type(made)(*(getattr(made, each) for each in made.__slots__))
 
 
 # ---------------------------------------------------------------- directions and intervals

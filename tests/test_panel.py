@@ -142,3 +142,12 @@ def test_levels_are_the_figures_as_they_came() -> None:
 
     own = series(panel, OUTCOME, source="census").loc["838"]
     assert {r["period"]: r["value"] for r in rows} == own.dropna().to_dict()
+
+
+def test_several_treated_councils_are_not_left_out_in_silence() -> None:
+    """A plan with two treated is refused, with what would do."""
+    one = plan().treated[0]
+    two = plan().model_copy(update={"treated": (one, one.model_copy(update={"unit": "300"}))})
+
+    with pytest.raises(PanelError, match="few_treated"):
+        build_panel(outcomes(), two)

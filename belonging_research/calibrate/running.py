@@ -59,15 +59,22 @@ class Figures:
     neighbours: pa.Table | None
 
 
-def tasks_of(plan: Plan, figures: Figures | None, *, worlds: int, only: Sequence[str] = ()) -> tuple[Task, ...]:
+def tasks_of(
+    plan: Plan, figures: Figures | None, *, worlds: int, effect_worlds: int | None = None, only: Sequence[str] = ()
+) -> tuple[Task, ...]:
     """Every piece of a calibration: ``worlds`` countries of each made-up world, and each real council in turn.
 
-    ``only``: parts (``a``, ``b``, ``c``) or names of worlds. Without figures parts (b) and (c) have no pieces.
+    ``effect_worlds``: as many of each world in which something was done, where that is fewer (each takes three times
+    as long: every check is run). ``only``: parts (``a``, ``b``, ``c``) or names of worlds. Without figures parts (b)
+    and (c) have no pieces.
     """
     made: list[Task] = []
-    for name in COUNTY_WORLDS:
+    for name, world in COUNTY_WORLDS.items():
         if not only or "a" in only or name in only:
-            made += [Task(part="a", name=name, first=n, last=min(n + CHUNK, worlds)) for n in range(0, worlds, CHUNK)]
+            n_worlds = worlds if world.is_null else effect_worlds or worlds
+            made += [
+                Task(part="a", name=name, first=n, last=min(n + CHUNK, n_worlds)) for n in range(0, n_worlds, CHUNK)
+            ]
     if figures is None:
         return tuple(made)
     panels = panels_of(figures.outcomes, plan, figures.neighbours)

@@ -85,8 +85,8 @@ def build_panel(
     Raises
     ------
     PanelError
-        If a treated unit has no figures, no donor is left, or the donors are too few for the look's smallest Holm
-        step (Holm 1979): with J placebos no p lies under 1/(J + 1).
+        If the plan lists several treated units, one has no figures, no donor is left, or the donors are too few for
+        the look's smallest Holm step (Holm 1979): with J placebos no p lies under 1/(J + 1).
     """
     metadata = {k.decode(): v.decode() for k, v in (outcomes.schema.metadata or {}).items()}
     every = outcomes.to_pandas(date_as_object=True)
@@ -94,6 +94,12 @@ def build_panel(
     frame["event_time"] = frame["period"].str[:4].astype(int) - int(plan.post[0][:4])
     councils = frame[frame["level"] == "council"]
     treated = tuple(sorted(t.unit for t in plan.treated))
+    if len(treated) > 1:
+        raise PanelError(
+            f"plan {plan.study} lists {len(treated)} treated councils ({', '.join(treated)}); this panel is for one, "
+            "and would leave the others out in silence. For 2 to 20 with one start use estimators.few_treated (Ferman "
+            "and Pinto); or write a plan for each."
+        )
     for number, unit in enumerate(treated):
         if not (councils["unit"] == unit).any():
             raise PanelError(f"plan {plan.study}: treated.{number} is {unit}; no figures of it are among the outcomes.")

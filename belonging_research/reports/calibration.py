@@ -75,6 +75,7 @@ def run_calibration(
     *,
     data: tuple[Path, ...],
     worlds: int = 1000,
+    effect_worlds: int | None = None,
     only: tuple[str, ...] = (),
     out: Path = Path("outputs"),
     jobs: int = 1,
@@ -82,7 +83,8 @@ def run_calibration(
 ) -> Calibrated:
     """Try the whole pipeline many times where the truth is known, and release how often it was right.
 
-    ``data``: folders of published files for every real council in turn; none, and only made-up worlds are tried.
+    ``worlds`` made-up countries a world, ``effect_worlds`` where something was done (default: as many). ``data``:
+    folders of published files for every real council in turn; none, and only made-up worlds are tried.
     ``only``: parts (``a``, ``b``, ``c``) or names of worlds. Pieces that a killed run finished are not done again.
 
     Raises
@@ -96,7 +98,7 @@ def run_calibration(
         None if extract is None else Figures(outcomes=derive_outcomes(extract, plan), neighbours=extract.neighbours)
     )
     tried = _tried(plan)
-    tasks = tasks_of(tried, figures, worlds=worlds, only=only)
+    tasks = tasks_of(tried, figures, worlds=worlds, effect_worlds=effect_worlds, only=only)
     if not tasks:
         raise ReportError(f"nothing to try: {', '.join(only)} names no part (a, b, c) and no world.")
     inputs = _inputs(plan, extract)
