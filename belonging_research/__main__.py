@@ -115,6 +115,14 @@ out_option = click.option(
     help="Where results go.",
 )
 
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=min(2, os.cpu_count() or 1),
+    show_default=True,
+    help="Processes side by side. Changes no number.",
+)
+
 
 @click.group(epilog=f"{EXAMPLES}\n\n{EXIT_CODES}", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show it.")
@@ -145,13 +153,7 @@ def cli() -> None:
 )
 @click.option("--only", metavar="NOTEBOOK", help="One notebook, such as 04_attendance_impact.")
 @out_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    default=min(2, os.cpu_count() or 1),
-    show_default=True,
-    help="Notebooks run side by side. Changes no number.",
-)
+@jobs_option
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--force", is_flag=True, help="Do everything again, though the same run is already there.")
 def run(plan_name: str | None, data: tuple[Path, ...], dry_run: bool, **options: Any) -> None:
@@ -347,13 +349,7 @@ def promises(plan: Plan) -> list[str]:
 @click.option("--effect-worlds", type=click.IntRange(1, 100_000), help="The same, where something was done.")
 @click.option("--only", multiple=True, metavar="PART", help="A part (a, b, c) or a world; may be given again.")
 @out_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    default=min(2, os.cpu_count() or 1),
-    show_default=True,
-    help="Processes side by side. Changes no number.",
-)
+@jobs_option
 def calibrate(plan_name: str, data: tuple[Path, ...], **options: Any) -> None:
     """How often the whole pipeline is right, where the truth is known.
 
