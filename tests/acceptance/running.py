@@ -41,6 +41,7 @@ class CommandLine:
 
     def _environment(self) -> Mapping[str, str]:
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("BELONGING_", "PYTEST_"))}
+        mine["PYTHONDONTWRITEBYTECODE"] = "1"  # a place is compared file by file before and after
         return {**mine, "PYTHONPATH": str(self.checkout), "PYTHONUTF8": "1"}
 
 
