@@ -321,7 +321,8 @@ def test_cannot_tell_informs() -> None:
         ("Worth having", "0.25 points lower or more (set in advance)"),
     ]
     assert words_council.informs(story) == [
-        "Anything beyond what is still possible is ruled out. Ranges made this way hold the truth 98 times in 100.",
+        "By this comparison, anything beyond what is still possible is ruled out. Ranges made this way are meant to "
+        "hold the truth 98 times in 100.",
         "This test had about a 1 in 6 chance of noticing an effect worth having (0.25 points lower).",
         "An effect of 0.85 points lower would have been noticed 4 times in 5.",
         "An effect of the size worth having, if noticed here, would on average look 2.3 times as large as it is.",

@@ -208,12 +208,16 @@ def facts(story: Story) -> list[tuple[str, str]]:
 def _range(story: Story) -> list[str]:
     said, finding = story.said, story.finding
     low, high = story.still_possible or (-math.inf, math.inf)
-    made = f"Ranges made this way hold the truth {said['holds the truth']}"
+    made = f"Ranges made this way are meant to hold the truth {said['holds the truth']}"
     if finding.rule == 2:
         return [f"{made}, were it not for these doubts."]
     if finding.rule == 1:
         return [f"{made}."]
-    beyond = "" if math.isinf(low) or math.isinf(high) else "Anything beyond what is still possible is ruled out. "
+    beyond = (
+        ""
+        if math.isinf(low) or math.isinf(high)
+        else "By this comparison, anything beyond what is still possible is ruled out. "
+    )
     sentences = [f"{beyond}{made}."]
     if finding.rule == 6 and (low > 0 or high < 0):
         sentences.append(
