@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
+import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,14 +20,27 @@ import pytest
 from pydantic import ValidationError
 from small_country import OUTCOME, YEARS, outcomes, plan
 
-from belonging_research.checks import CHECKS, CheckResult, left_out_ways, run_checks, specification_curve
+from belonging_research import shipped
+from belonging_research.checks import (
+    CHECKS,
+    CheckResult,
+    breaking,
+    county,
+    left_out_ways,
+    run_checks,
+    sensitivity,
+    specification_curve,
+    specifications,
+)
 from belonging_research.checks.breaking import event_study
 from belonging_research.checks.sensitivity import other_rates
 from belonging_research.errors import BelongingError, EstimateError, PanelError, PlanError
 from belonging_research.estimators import Estimate, estimate
+from belonging_research.estimators.county import Effect, Reference
+from belonging_research.estimators.placebo import fit_size_variance
 from belonging_research.findings.grades import NOTHING_TO_BREAK, is_caution
 from belonging_research.outcomes import derive_outcomes, refuse_unknown_controls
-from belonging_research.panel import Panel, build_panel, series
+from belonging_research.panel import Panel, Specification, build_panel, compare, series
 from belonging_research.plan import Plan
 from belonging_research.sources import load_extract
 
@@ -115,7 +132,7 @@ def test_the_code_bridge_catches_late_arrivals_that_became_absence() -> None:
     result = answer("code_bridge", world(reasons({B: 0.003, K: 0.0004, U: 0.0015}, {U: 0.003})))
 
     assert result.status == "fail"
-    assert "arrivals after the register closed" in result.sentence
+    assert "arrivals after the register closed" in result.sentence and "minus 0.3" in result.sentence
 
 
 def test_the_code_bridge_names_what_is_not_printed() -> None:
@@ -510,6 +527,787 @@ def test_leaving_out_a_base_year_moves_a_method_without_weights(method: str) -> 
     still, moved = (answer("base_year", p, estimate(p, plan(), OUTCOME, method=method)) for p in (usual, odd))  # type: ignore[arg-type]
 
     assert (still.status, moved.status, moved.severity) == ("pass", "fail", "serious")
+
+
+# Limits, each to the last digit: what is worked out before is given, so that only the decision is asked.
+
+
+@functools.cache
+def still() -> Panel:
+    """One country without an effect, for tests that read no other figures."""
+    return world()
+
+
+@functools.cache
+def usual() -> Estimate:
+    """Its registered estimate with a value of exactly 0, so that a difference is what was put in."""
+    return dataclasses.replace(estimate(still(), plan(), OUTCOME), value=0.0)
+
+
+SESOI = 0.0025  # overall absence, in the plan
+
+
+def over(limit: float) -> float:
+    """The next number above."""
+    return math.nextafter(limit, math.inf)
+
+
+def under(limit: float) -> float:
+    """The next number below."""
+    return math.nextafter(limit, -math.inf)
+
+
+def variants(monkeypatch: pytest.MonkeyPatch, *found: Effect | BelongingError) -> list[Specification]:
+    """Gives a check's refits these effects in turn, and lists what was asked of them."""
+    asked: list[Specification] = []
+
+    def effect_of(panel: Panel, of: Plan, specification: Specification) -> Effect:
+        asked.append(specification)
+        one = found[len(asked) - 1]
+        if isinstance(one, BelongingError):
+            raise one
+        return one
+
+    monkeypatch.setattr(county, "effect_of", effect_of)
+    return asked
+
+
+def test_the_smallest_effect_of_interest_of_these_tests_is_the_plans() -> None:
+    """And the alpha is that of the first look."""
+    assert plan().outcome(OUTCOME).sesoi == SESOI
+    assert plan().alpha(still().report_year) == 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, "pass"),
+        ({"inference": "randomisation"}, "pass"),
+        ({"inference": "exact"}, "pass"),
+        ({"inference": "analytic"}, "fail"),
+        ({"inference": "wild_bootstrap", "n_treated": 19}, "fail"),
+        ({"inference": "analytic", "n_treated": 20}, "pass"),
+        ({"inference": "analytic", "n_treated": 21}, "pass"),
+        ({"actual": 2.0, "std_error": 2e-9}, "fail"),
+        ({"actual": -2.0, "std_error": 2e-9}, "fail"),
+        ({"actual": 2.0, "std_error": over(2e-9)}, "pass"),
+        ({"actual": -2.0, "std_error": over(2e-9)}, "pass"),
+    ],
+)
+def test_which_errors_can_be_trusted(changes: dict[str, Any], status: str) -> None:
+    """Placebos, randomisation, exact; or 20 treated; and never a spread that is rounding."""
+    result = answer("inference_fits", still(), dataclasses.replace(usual(), **changes))
+
+    assert (result.status, result.severity) == (status, "fatal")
+    assert result.value == (None if "std_error" in changes and status == "fail" else float(usual().n_reference))
+    if "inference" in changes:
+        words = f"each fitted anew in {plan().place}" if status == "pass" else "errors cannot be trusted with"
+        assert words.split(" in ")[0] in result.sentence
+
+
+@pytest.mark.parametrize("gap", ["before", "after", ""])
+def test_a_series_is_complete_or_fatal(gap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One year of the treated council that is not there, before or since the start; another's does not matter."""
+    comparison = compare(still(), plan(), county.specification_of(usual()))
+    before, after = comparison.before.copy(), comparison.after.copy()
+    before[1, 0] = after[1, 0] = np.nan
+    if gap:
+        {"before": before, "after": after}[gap][0, 0] = np.nan
+    holed = dataclasses.replace(comparison, before=before, after=after)
+    monkeypatch.setattr(county, "compare", lambda *of: holed)
+
+    result = answer("series_complete", still(), usual())
+
+    assert (result.status, result.severity, result.value) == ("fail" if gap else "pass", "fatal", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("n_placebos", "early", "power", "status", "words"),
+    [
+        (19, 2.0, 0.5, "fail", "2.00 points above"),
+        (19, -2.0, 0.5, "fail", "2.00 points below"),
+        (18, 2.0, 0.5, "pass", "would have shown an effect worth having"),
+        (18, -2.0, under(0.5), "no_test", "only 50 chances in 100"),
+        (18, 2.0, 0.2, "no_test", "only 20 chances in 100"),
+    ],
+)
+def test_a_false_start(
+    n_placebos: int, early: float, power: float, status: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """p of 1/20 is a false start and of 1/19 none; then half a chance of noticing what matters is enough."""
+    placebos = Reference(z=np.linspace(-1, 1, n_placebos), scale=1.0, units=(), variance=(1.0, 0.0))
+    given: list[tuple[float, float]] = []
+
+    def power_at(z: Any, scale: float, shift: float, alpha: float) -> float:
+        given.append((shift, alpha))
+        return power
+
+    monkeypatch.setattr(county, "false_start_reference", lambda *of: (placebos, early))
+    monkeypatch.setattr(county, "power_at", power_at)
+
+    result = answer("false_start", still(), usual())
+
+    assert (result.status, result.severity) == (status, "serious")
+    assert (result.value, result.limit, result.power) == (1 / (n_placebos + 1), 0.05, power)
+    assert given == [(pytest.approx(0.25), 0.05)]
+    assert words in result.sentence and f"Had it begun in {plan().base[-1]}" in result.sentence
+    own = dataclasses.replace(usual(), outcome="permanent_exclusion_rate")
+    answer("false_start", still(), own)
+    assert given[1] == (plan().outcome(own.outcome).sesoi, 0.05)
+
+
+@pytest.mark.parametrize("fault", [PanelError("gone."), EstimateError("gone.")])
+@pytest.mark.parametrize("name", ["false_start", "base_year", "sources_agree"])
+def test_what_cannot_be_refitted_is_no_test(name: str, fault: BelongingError, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether figures are missing or do not allow a number: serious, and so a caution."""
+
+    def raises(*of: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(county, "effect_of", raises)
+    monkeypatch.setattr(county, "false_start_reference", raises)
+
+    result = answer(name, still(), usual())
+
+    assert (result.status, result.severity, is_caution(result)) == ("no_test", "serious", True)
+    assert "gone." in result.sentence or "does not have these years yet" in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("shift", "status"), [(SESOI, "pass"), (over(SESOI), "fail"), (-SESOI, "pass"), (-over(SESOI), "fail")]
+)
+def test_the_base_year_may_move_the_answer_by_the_smallest_effect_of_interest(
+    shift: float, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Either way, and not by more; the last base year is the one left out."""
+    asked = variants(monkeypatch, *[Effect(value=shift, p_value=1.0)] * 2)
+
+    fitted = answer("base_year", still(), usual())
+    bare = answer("base_year", still(), dataclasses.replace(usual(), weights={}))
+
+    for result in (fitted, bare):
+        assert (result.status, result.severity) == (status, "serious")
+        assert (result.value, result.limit) == (abs(shift), SESOI)
+    assert [each.without_years for each in asked] == [(plan().base[-1],)] * 2
+    assert [each.base for each in asked] == [plan().base, plan().base[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("shift", "status", "severity"),
+    [
+        (0.0, "pass", "serious"),
+        (SESOI / 2, "pass", "serious"),
+        (over(SESOI / 2), "fail", "caution"),
+        (SESOI, "fail", "caution"),
+        (over(SESOI), "fail", "serious"),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_two_sources_may_differ_by_half_of_what_matters(
+    sign: int, shift: float, status: str, severity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond half a caution, beyond the whole serious, whichever source the finding rests on."""
+    asked = variants(monkeypatch, *[Effect(value=sign * shift, p_value=1.0)] * 2)
+
+    for source in ("census", "daily"):
+        result = answer("sources_agree", still(), dataclasses.replace(usual(), source=source))  # type: ignore[arg-type]
+        assert (result.status, result.severity, result.value, result.limit) == (status, severity, shift, SESOI)
+    assert [each.source for each in asked] == ["daily", "census"]
+
+
+@pytest.mark.parametrize(("name", "what"), [("leave_one_donor", "council"), ("leave_one_region", "region")])
+def test_no_one_council_or_region_may_carry_the_answer(name: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest move of either sign against the smallest effect of interest; two councils must be left."""
+    few = ("838", "300", "301", "302")
+    regions = {"300": "East", "301": "West", "302": "East"} if what == "region" else {}
+    panel = dataclasses.replace(still(), regions=regions, donors=few[1:])
+    sesoi = plan().outcome("permanent_exclusion_rate").sesoi
+    made = dataclasses.replace(
+        usual(), outcome="permanent_exclusion_rate", unit="per_100_pupils", placebo_units=few[1:]
+    )
+    kept: list[list[list[bool]]] = []
+
+    def ask(*effects: float, units: tuple[str, ...] = few, of: Estimate = made) -> CheckResult:
+        def treated_effects(comparison: Any, plan: Plan, chosen: Any) -> Any:
+            kept.append(chosen.tolist())
+            return np.array(effects)[: len(chosen)]
+
+        monkeypatch.setattr(county, "compare", lambda *given: SimpleNamespace(units=units))
+        monkeypatch.setattr(county, "treated_effects", treated_effects)
+        return answer(name, panel, of)
+
+    if what == "region":
+        assert ask(-sesoi).status == "pass"
+        assert kept[-1] == [[True, True, False, True]]
+        unknown = dataclasses.replace(panel, regions={})
+        assert answer(name, unknown, made).status == "no_test"
+    else:
+        assert ask(0.0, -sesoi, sesoi).status == "pass"
+        assert kept[-1] == [[True, False, True, True], [True, True, False, True], [True, True, True, False]]
+        worst = ask(0.0, -over(sesoi), sesoi)
+        assert (worst.status, worst.severity, worst.value, worst.limit) == ("fail", "serious", over(sesoi), sesoi)
+        assert "(Council 301)" in worst.sentence
+        assert "(Council 302)" in ask(sesoi, sesoi, -sesoi).sentence
+    assert ask(over(sesoi), 0.0, 0.0).status == "fail"
+    nobody = ask(0.0, units=few[:3], of=dataclasses.replace(made, placebo_units=few[1:3]))
+    assert (nobody.status, nobody.severity, nobody.limit) == ("no_test", "serious", sesoi)
+    points = ask(25.0, 0.0, 0.0, of=dataclasses.replace(made, unit="proportion"))
+    assert points.value == 0.25
+
+
+@pytest.mark.parametrize(
+    ("shares", "status", "value"),
+    [
+        ((0.92, 0.90, 0.94), "pass", 0.90),
+        ((0.92, 0.94, under(0.90)), "fail", under(0.90)),
+        ((0.90, 0.92, 0.95), "pass", 0.90),
+        ((0.951, 0.92, 0.90), "fail", 0.90),
+        ((0.98, math.nan, 0.98), "no_test", None),
+        ((1.0, 1.0, 1.0), "pass", 1.0),
+    ],
+)
+def test_nine_schools_in_ten_and_a_share_that_stays(
+    shares: tuple[float, ...], status: str, value: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly 90 in 100 is enough, a move by 5 points too; a year that is not printed is no test, and named."""
+    years = [*usual().base, *usual().post]
+    frame = pd.DataFrame([[0.1] * 3, list(shares)], index=["300", "838"], columns=years)
+    monkeypatch.setattr(county, "response", lambda panel: frame)
+
+    result = answer("coverage", still(), usual())
+
+    assert (result.status, result.severity, result.value, result.limit) == (status, "serious", value, 0.90)
+    assert ("not printed for 2023/24." in result.sentence) == (status == "no_test")
+
+
+@pytest.mark.parametrize(
+    ("weights", "status", "named"),
+    [
+        ({"300": 0.25, "301": 0.2}, "pass", "Council 300"),
+        ({"300": 0.1, "301": over(0.25)}, "fail", "Council 301"),
+        ({"301": 0.3, "300": 0.3, "302": -0.9}, "fail", "Council 301"),
+    ],
+)
+def test_a_quarter_of_the_comparison(weights: dict[str, float], status: str, named: str) -> None:
+    """One council may carry a quarter and not more; a weight under 0 is no share."""
+    result = answer("largest_weight", still(), dataclasses.replace(usual(), weights=weights))
+
+    assert (result.status, result.severity, result.limit) == (status, "caution", 0.25)
+    assert named in result.sentence and result.value == max(weights.values())
+
+
+@pytest.mark.parametrize(
+    ("p", "others", "status"),
+    [
+        (0.01, (0.01, 0.001, 0.0), "pass"),
+        (0.01, (0.01, 0.01, over(0.01)), "fail"),
+        (over(0.01), (1.0, 0.5, over(0.01)), "pass"),
+        (over(0.01), (1.0, 0.01, 1.0), "fail"),
+        (0.01, (None, 0.01, over(0.01)), "fail"),
+        (0.01, (None, 0.01, 0.01), "pass"),
+        (0.01, (None, None, None), "no_test"),
+    ],
+)
+@pytest.mark.parametrize("error", [PanelError, EstimateError])
+def test_whether_a_difference_is_noticed_hangs_on_affected_councils(
+    p: float,
+    others: tuple[float | None, ...],
+    status: str,
+    error: type[BelongingError],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Noticed with them and not without, or the other way round, at the look's own alpha; p at alpha is noticed."""
+    found = [error("gone") if o is None else Effect(value=-0.01 * k, p_value=o) for k, o in enumerate(others)]
+    asked = variants(monkeypatch, *found)
+    monkeypatch.setattr(county, "poor_response", lambda *of: ("305", "306"))
+
+    result = answer("contaminated_donors", still(), dataclasses.replace(usual(), p_value=p))
+
+    assert (result.status, result.severity) == (status, "caution")
+    assert result.value == (None if status == "no_test" else 0.02)
+    assert [each.without for each in asked] == [plan().donors.bordering, (), ("305", "306")]
+    assert [each.also for each in asked] == [(), tuple(sorted(each.unit for each in plan().excluded)), ()]
+    assert ("changes." in result.sentence) == (status == "fail")
+
+
+def test_which_registers_are_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under 85 in 100 in the last base year or since, or moved by over 5 points; an earlier year has no say."""
+    shares = {
+        "300": (0.1, 0.85, 0.88),
+        "301": (0.9, under(0.85), 0.88),
+        "302": (0.9, 0.88, 0.80),
+        "303": (0.9, 0.90, 0.951),
+        "304": (0.9, 0.951, 0.90),
+        "305": (0.9, 0.90, 0.95),
+        "306": (0.9, math.nan, math.nan),
+        "307": (0.9, math.nan, 0.80),
+    }
+    frame = pd.DataFrame.from_dict(shares, orient="index", columns=["2022/23", "2023/24", "2024/25"])
+    monkeypatch.setattr(county, "response", lambda panel: frame)
+
+    poor = county.poor_response(tuple(shares), still(), plan(), county.specification_of(usual()))
+
+    assert poor == ("301", "302", "303", "304", "307")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (0.0025, "proportion", "0.25 points"),
+        (-0.0025, "proportion", "0.25 points"),
+        (-0.25, "per_100_pupils", "0.25 points"),
+        (math.log(1.1), "log_ratio", "10.0 per cent"),
+        (-math.log(1.1), "log_ratio", "10.0 per cent"),
+    ],
+)
+def test_a_difference_in_words(value: float, unit: str, words: str) -> None:
+    """Points of a rate, points of a rate per hundred, per cent of a ratio."""
+    assert county.in_words(value, unit) == words
+
+
+def test_each_other_event_is_a_caution_of_its_own() -> None:
+    """By its name and when it was; no events, no cautions."""
+    results = answers("other_events", still(), usual())
+
+    assert [each.name for each in results] == [f"other_events: {event.name}" for event in plan().events]
+    assert {(each.status, each.severity) for each in results} == {("fail", "caution")}
+    assert all(event.when in each.sentence for event, each in zip(plan().events, results, strict=True))
+    assert answers("other_events", still(), usual(), plan().model_copy(update={"events": ()})) == ()
+
+
+@pytest.mark.parametrize(
+    ("base", "post", "applies"),
+    [
+        (("2022/23", "2023/24"), ("2024/25",), True),
+        (("2022/23", "2023/24"), ("2024/25", "2025/26"), True),
+        (("2021/22", "2022/23"), ("2023/24", "2024/25"), True),
+        (("2021/22", "2022/23"), ("2023/24",), False),
+        (("2023/24", "2024/25"), ("2025/26",), False),
+        (("2025/26",), ("2026/27",), False),
+    ],
+)
+def test_codes_changed_between_base_and_post(base: tuple[str, ...], post: tuple[str, ...], applies: bool) -> None:
+    """The last base year before 2024/25, the last post year at or after it."""
+    result = answer("code_bridge", still(), dataclasses.replace(usual(), base=base, post=post))
+
+    assert result.sentence.startswith("Does not apply: base and post") != applies
+    assert (result.status, result.severity) == ("no_test", "serious" if applies else "caution")
+
+
+@pytest.mark.parametrize(
+    ("effects", "status", "words"),
+    [
+        ((0.125, 0.0), "pass", "plus 0.12 points"),
+        ((over(0.125), 0.0), "fail", "education off site counted as absence on both"),
+        ((0.0, -over(0.125)), "fail", "closed counted as present on both sides"),
+        ((0.1, 0.1), "fail", "counted as absence and arrivals"),
+        ((-0.1, 0.1), "pass", "minus 0.10 points"),
+        ((0.0, 0.0), "pass", "moves by 0.00 points"),
+    ],
+)
+def test_the_bridge_may_move_the_estimate_by_half_of_what_matters(
+    effects: tuple[float, float], status: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reason alone and both together, the largest counts; exactly half passes."""
+    found = SimpleNamespace(effects=tuple(np.array([each, 9.0]) for each in effects))
+    monkeypatch.setattr(sensitivity, "other_rates", lambda *of: found)
+    monkeypatch.setattr(sensitivity, "_unprinted", lambda *of: [])
+
+    result = answer("code_bridge", still(), usual())
+
+    assert (result.status, result.severity, result.limit) == (status, "serious", SESOI / 2)
+    assert words in result.sentence
+    largest = max((*effects, sum(effects)), key=abs)
+    assert result.value == pytest.approx(abs(largest) / 100)
+
+
+@pytest.mark.parametrize("error", [PanelError, EstimateError])
+def test_a_bridge_that_cannot_be_built_is_no_test(error: type[BelongingError], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serious, and so a caution, with the reason."""
+
+    def raises(*of: Any) -> None:
+        raise error("no mix.")
+
+    monkeypatch.setattr(sensitivity, "other_rates", raises)
+    monkeypatch.setattr(sensitivity, "_unprinted", lambda *of: [])
+
+    result = answer("code_bridge", still(), usual())
+
+    assert (result.status, result.severity) == ("no_test", "serious")
+    assert result.sentence.endswith("cannot be bridged: no mix.")
+    panel = world(reasons({M: 0.003, R: 0.001}))
+    controls = answers("negative_control", panel, usual())
+    assert {(each.status, each.severity) for each in controls} == {("no_test", "caution")}
+    assert all(each.sentence.endswith("no negative control, no mix.") for each in controls)
+
+
+@pytest.mark.parametrize(
+    ("p", "effect", "status", "words"),
+    [
+        (0.05, 0.3, "fail", "0.30 points more here"),
+        (over(0.05), -0.3, "pass", "0.30 points less here"),
+        (0.001, -0.3, "fail", "something else differs between them."),
+    ],
+)
+def test_a_negative_control_at_one_in_twenty(
+    p: float, effect: float, status: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """p of .05 is a caution and anything above is none."""
+    found = SimpleNamespace(
+        effects=(np.array([effect, 9.0]),) * 2, placebos=lambda place: SimpleNamespace(scale=1.0, z=None)
+    )
+    monkeypatch.setattr(sensitivity, "other_rates", lambda *of: found)
+    monkeypatch.setattr(sensitivity, "placebo_p", lambda *of: p)
+
+    for result in answers("negative_control", still(), usual()):
+        assert (result.status, result.severity, result.value, result.limit) == (status, "caution", p, 0.05)
+        assert words in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("own", "status"), [((17.0, 19.0), "pass"), ((17.0, over(19.0)), "fail"), ((1.0, 1.0), "pass")]
+)
+def test_support_is_a_gap_like_that_of_nineteen_in_twenty_others(
+    own: tuple[float, float], status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root mean square gap against the 95th percentile of the others' own, which is not judged by itself."""
+    size = math.sqrt((17.0**2 + 19.0**2) / 2)
+    others = np.linspace(0.0, 20.0, 21)[:, None] / 19.0 * size
+    predictors = np.vstack([np.array([own]), np.hstack([others, others])])
+    given: list[float] = []
+
+    def weights(values: Any, donors: Any, *, penalty: float) -> Any:
+        given.append(penalty)
+        return np.zeros((len(values), len(values)))
+
+    comparison = SimpleNamespace(predictors=predictors, donors=np.arange(22) > 0)
+    monkeypatch.setattr(sensitivity, "compare", lambda *of: comparison)
+    monkeypatch.setattr(sensitivity, "leave_one_out_simplex_weights", weights)
+
+    result = answer("support", still(), usual())
+    answer("support", still(), dataclasses.replace(usual(), method="synthetic_control"))
+
+    assert (result.status, result.severity, result.limit) == (status, "serious", 1.0)
+    assert result.value == pytest.approx(1.0 if own[0] == 17.0 else 19.0 / 18.0277564, abs=1e-6) or own == (1.0, 1.0)
+    assert given == [plan().estimator.simplex_penalty, 0.0]
+    comparison.predictors = np.vstack([np.array([own]), np.zeros((21, 2))])
+    copies = answer("support", still(), usual())
+    assert (copies.status, copies.severity, copies.value) == ("no_test", "serious", None)
+
+
+@pytest.mark.parametrize(
+    ("p", "narrow", "asked"),
+    [
+        (0.01, (-1.0, 1.0), True),
+        (over(0.01), (-1.0, 1.0), False),
+        (0.01, (-SESOI, 0.0), True),
+        (0.01, (over(-SESOI), under(SESOI)), False),
+        (0.01, (0.0, SESOI), True),
+        (0.0, (over(-SESOI), 0.0), False),
+    ],
+)
+def test_what_there_is_to_break(p: float, narrow: tuple[float, float], asked: bool) -> None:
+    """Noticed at the look's alpha, and CI(1 - 2a) not inside what does not matter: rows 4 and 5 of the rule table."""
+    ends = dict.fromkeys(("0.9", "0.95", "0.99"), (-0.001, 0.001)) | {"0.98": narrow}
+
+    assert breaking.asked(dataclasses.replace(usual(), p_value=p, intervals=ends), still(), plan()) is asked
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "severity", "limit", "words"),
+    [
+        (None, "fail", "serious", 0.5, "does not stand"),
+        (0.0, "fail", "serious", 0.5, "does not stand"),
+        (0.04, "fail", "serious", 0.5, "0.0 times the largest yearly step of the years from 2020/21"),
+        (under(0.5), "fail", "serious", 0.5, "over 0.5 times"),
+        (0.5, "fail", "caution", 1.0, "over 0.5 times"),
+        (under(1.0), "fail", "caution", 1.0, "over 1.0 times"),
+        (1.0, "pass", "serious", 1.0, "over 1.0 times"),
+        (math.inf, "pass", "serious", 1.0, "However far trends part"),
+    ],
+)
+def test_how_far_trends_may_part(
+    found: float | None, status: str, severity: str, limit: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half and one both belong to the better side; every post year weighs the same."""
+    made = breaking.EventStudy(
+        years=("2020/21", "2021/22", "2024/25", "2025/26"), betahat=np.zeros(4), sigma=np.eye(4), n_pre=2
+    )
+    given: list[Any] = []
+
+    def breakdown(betahat: Any, sigma: Any, n_pre: int, *, weights: Any) -> float | None:
+        given.append((n_pre, weights.tolist()))
+        return found
+
+    monkeypatch.setattr(breaking, "event_study", lambda *of: made)
+    monkeypatch.setattr(breaking, "breakdown_relative_magnitude", breakdown)
+    wide = dict.fromkeys(NEGLIGIBLE, (0.004, 0.02))
+
+    result = answer("breakdown", still(), dataclasses.replace(usual(), p_value=0.001, intervals=wide))
+
+    assert (result.status, result.severity, result.limit) == (status, severity, limit)
+    assert result.value == (None if found == math.inf else found or 0.0)
+    assert words in result.sentence and given == [(2, [0.5, 0.5])]
+
+
+@pytest.mark.parametrize("error", [PanelError, EstimateError])
+def test_trends_that_cannot_be_judged_are_no_test(error: type[BelongingError], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands in the way, it is a caution that says why."""
+
+    def raises(*of: Any) -> None:
+        raise error("too few.")
+
+    monkeypatch.setattr(breaking, "event_study", raises)
+    wide = dict.fromkeys(NEGLIGIBLE, (0.004, 0.02))
+
+    result = answer("breakdown", still(), dataclasses.replace(usual(), p_value=0.001, intervals=wide))
+
+    assert (result.status, result.severity, result.limit) == ("no_test", "serious", 0.5)
+    assert result.sentence.endswith("cannot be said: too few.")
+
+
+def test_the_event_study_by_hand() -> None:
+    """Difference in differences: each council less the mean of the others, less its own mean over the base years."""
+    panel = world(effect=-0.02)
+    made = estimate(panel, plan(), OUTCOME, method="difference_in_differences")
+
+    study = breaking.event_study(made, panel, plan())
+
+    rates = 100 * series(panel, OUTCOME, source="census")[list(YEARS)]
+    units = ["838", *sorted(unit for unit in made.placebo_units)]
+    rates = rates.loc[units]
+    others = rates.drop(index="838")
+    gaps = pd.DataFrame({unit: rates.loc[unit] - others.drop(index=unit, errors="ignore").mean() for unit in units}).T
+    relative = gaps.sub(gaps[["2022/23", "2023/24"]].mean(axis=1), axis=0)[list(study.years)]
+    assert (study.years, study.n_pre) == (("2020/21", "2021/22", "2024/25"), 2)
+    assert study.betahat == pytest.approx(relative.loc["838"].to_numpy(), abs=1e-9)
+    sizes = np.array([panel.sizes[unit] for unit in units])
+    errors = relative.drop(index="838").to_numpy()
+    scaled = np.empty_like(errors)
+    for place in range(errors.shape[1]):
+        level, slope = fit_size_variance(errors[:, place], sizes[1:])
+        scaled[:, place] = errors[:, place] * np.sqrt((level + slope / sizes[0]) / (level + slope / sizes[1:]))
+    assert study.sigma == pytest.approx(scaled.T @ scaled / len(scaled), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("signs", "status", "value"),
+    [
+        ((-1, -1, -1), "no_test", None),
+        ((-1, -1, -1, 1), "pass", 0.75),
+        ((-1, -1, 1, 1), "fail", 0.5),
+        ((-1, -1, -1, -1), "pass", 1.0),
+        ((1, 1, 1, 1), "fail", 0.0),
+    ],
+)
+@pytest.mark.parametrize("error", [PanelError, EstimateError])
+def test_three_in_four_of_four_ways(
+    signs: tuple[int, ...],
+    status: str,
+    value: float | None,
+    error: type[BelongingError],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four ways are enough, and three of them on the same side; what cannot be fitted is counted and no vote."""
+    effects: list[int | None] = [None, *signs, None]
+
+    def effect(comparison: Any, of: Plan) -> float:
+        if comparison is None:
+            raise error("no fit")
+        return float(comparison)
+
+    found = [(SimpleNamespace(penalty=None), each) for each in effects]
+    found.append((SimpleNamespace(penalty=None), PanelError("not out")))  # type: ignore[arg-type]
+    monkeypatch.setattr(specifications, "_comparisons", lambda *of: iter(found))
+    monkeypatch.setattr(specifications, "_effect", effect)
+    made = dataclasses.replace(
+        usual(), value=-0.01, p_value=0.001, intervals=dict.fromkeys(NEGLIGIBLE, (-0.02, -0.004))
+    )
+
+    result = answer("specifications", still(), made)
+
+    assert (result.status, result.severity, result.value, result.limit) == (status, "serious", value, 0.75)
+    words = "Only 3 way(s)" if status == "no_test" else "3 more could not be fitted"
+    assert words in result.sentence
+
+
+def test_the_ways_are_the_ones_meant() -> None:
+    """Each method on each source; then one thing changed at a time: councils, a longer base, a penalty."""
+    of = plan().model_copy(update={"donors": plan().donors.model_copy(update={"bordering": ("305",)})})
+
+    def poor(frame: pd.DataFrame) -> None:
+        low = frame["outcome"].eq("responding_schools") & frame["unit"].eq("306") & frame["period"].eq(POST)
+        frame.loc[low, "value"] = 0.8
+
+    curve = specification_curve(world(poor), of, OUTCOME)
+
+    methods = ["", "synthetic control", "difference in differences", "synthetic difference in differences"]
+    methods.append("neighbours difference in differences")
+    donors = ["", "without councils that border it", "without councils of its region"]
+    donors.append("without councils whose registers are incomplete")
+    expected = set()
+    for method in methods:
+        changes = donors + [f"penalty {each}" for each in (10, 30, 300, 1000) if method == ""]
+        by_base = method.endswith("difference in differences") and not method.startswith("synthetic")
+        changes += [f"base from {year}" for year in ("2021/22", "2020/21") if by_base]
+        for source in ("", "daily registers"):
+            expected |= {", ".join(filter(None, (method, source, each))) or "as registered" for each in changes}
+    rows = curve.to_pylist()
+    assert sorted(each["choice"] for each in (*rows, *left_out_ways(curve).to_pylist())) == sorted(expected)
+    assert {each["base"] for each in rows} == {" and ".join(YEARS[first:4]) for first in range(3)}
+    assert {each["penalty"] for each in rows if "synthetic" in each["choice"]} == {None}
+    assert [each["choice"] for each in rows if each["registered"]] == ["as registered"]
+    assert len({each["value"] for each in rows}) == len(rows)
+
+
+def test_a_daily_finding_has_the_census_beside_it() -> None:
+    """The registered row is that of the source given; the other source is what differs."""
+    rows = specification_curve(still(), plan(), OUTCOME, source="daily").to_pylist()
+
+    (registered,) = (row for row in rows if row["registered"])
+    assert registered["source"] == "daily"
+    assert {row["source"] for row in rows if "census" in row["choice"]} == {"census"}
+    assert not any("daily registers" in row["choice"] for row in rows)
+
+
+def test_only_some_checks() -> None:
+    """In the plan's order, whatever the order asked for."""
+    made = run_checks(usual(), still(), plan(), only=("largest_weight", "coverage"))
+
+    assert [each.name for each in made] == ["coverage", "largest_weight"]
+    assert run_checks(usual(), still(), plan(), only=()) == ()
+
+
+# How often the method is wrong on councils where nothing was done, as shipped for the plan.
+
+
+def shipped_for(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *rows: dict[str, Any], digest: str | None = None
+) -> Plan:
+    """The plan, with these rows as what was shipped for it; each is of all councils in the first post year."""
+    usual_row = {
+        "part": "b",
+        "group": "all",
+        "outcome": OUTCOME,
+        "world": f"{POST} by 2023/24",
+        "n_worlds": 99,
+        "size_01": 0.0,
+        "size_03": 0.0,
+        "size_05": 0.0,
+        "said_better": 0.01,
+        "said_worse": 0.02,
+    }
+    folder = folder / "calibrations"
+    folder.mkdir(exist_ok=True)
+    content = {"plan_digest": plan().digest, "rows": [usual_row | row for row in rows]}
+    (folder / f"{(digest or plan().digest)[:12]}.json").write_text(json.dumps(content), "utf-8")
+    monkeypatch.setattr(shipped, "PACKAGE", folder.parent)
+    return plan()
+
+
+AT_ONE_PERCENT = 0.03  # .01 + 2 sqrt(.01 x .99 / 99), worked by hand
+
+
+@pytest.mark.parametrize(
+    ("size", "status"),
+    [
+        (0.0, "pass"),
+        (0.01, "pass"),
+        (AT_ONE_PERCENT - 1e-9, "pass"),
+        (AT_ONE_PERCENT, "pass"),
+        (AT_ONE_PERCENT + 5e-13, "pass"),
+        (AT_ONE_PERCENT + 1e-9, "fail"),
+        (0.5, "fail"),
+    ],
+)
+def test_what_was_noticed_where_nothing_was_done(
+    size: float, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two Monte Carlo errors above alpha still pass, to rounding; fatal beyond."""
+    shipped_for(monkeypatch, tmp_path, {"size_01": size, "size_03": 1.0, "size_05": 1.0})
+
+    result = answer("calibrated_size", still(), usual())
+
+    assert (result.name, result.status, result.severity) == ("calibrated_size", status, "fatal")
+    assert (result.value, result.power, result.limit) == (size, None, pytest.approx(AT_ONE_PERCENT, abs=1e-15))
+    assert result.table is not None
+    assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "n_worlds": 99}]
+    assert result.sentence == (
+        "With each of 99 other councils in Dorset's place in 2024/25, where nothing was done, placebos of the year "
+        f"before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be chance."
+    )
+
+
+@pytest.mark.parametrize(
+    ("report_year", "alpha", "n_worlds", "limit"), [("2026/27", 0.03, 291, 0.05), ("2025/26", 0.01, 99, 0.03)]
+)
+def test_the_size_at_the_looks_own_alpha(
+    report_year: str, alpha: float, n_worlds: int, limit: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """.03 + 2 sqrt(.03 x .97 / 291) is .05: each look has its own size and limit."""
+    sizes = {"size_01": 0.2, "size_03": 0.2, "size_05": 0.2} | {f"size_{100 * alpha:02.0f}": limit}
+    shipped_for(monkeypatch, tmp_path, {**sizes, "n_worlds": n_worlds})
+
+    result = answer("calibrated_size", dataclasses.replace(still(), report_year=report_year), usual())
+
+    assert (result.status, result.value, result.limit) == ("pass", limit, pytest.approx(limit, abs=1e-15))
+    assert f"where {100 * alpha:.0f} are meant and up to {100 * limit:.1f} can" in result.sentence
+
+
+def test_the_size_is_that_of_all_councils_in_the_first_post_year(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other parts, groups, outcomes and years are passed over, wherever they stand; of two, the first counts."""
+    others: list[dict[str, Any]] = [
+        {"part": "a"},
+        {"part": "c"},
+        {"group": "A few"},
+        {"group": "small"},
+        {"outcome": "absence_rate"},
+        {"outcome": "severe_absence_rate"},
+        {"world": "2018/19 by 2017/18"},
+        {"world": "2025/26 by 2024/25"},
+        {"world": f"2023/24 by {POST}"},
+    ]
+    wrong = [each | {"size_01": 0.9} for each in others]
+    shipped_for(monkeypatch, tmp_path, *wrong, {"size_01": 0.02}, {"size_01": 0.9}, *wrong)
+
+    assert answer("calibrated_size", still(), usual()).value == 0.02
+    shipped_for(monkeypatch, tmp_path, *wrong)
+    assert answer("calibrated_size", still(), usual()).status == "no_test"
+
+
+@pytest.mark.parametrize("how", ["no file", "another plan", "no row", "no size at this alpha", "no such alpha"])
+def test_a_size_that_was_not_measured_is_no_test(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caution, and neither passed nor fatal, with no number."""
+    of = plan()
+    if how == "no file":
+        monkeypatch.setattr(shipped, "PACKAGE", tmp_path)
+    elif how == "another plan":
+        shipped_for(monkeypatch, tmp_path, {}, digest="0" * 64)
+    elif how == "no row":
+        shipped_for(monkeypatch, tmp_path, {"outcome": "severe_absence_rate"})
+    elif how == "no size at this alpha":
+        shipped_for(monkeypatch, tmp_path, {"size_01": None})
+    else:
+        looks = (of.looks[0].model_copy(update={"alpha": 0.02}), *of.looks[1:])
+        of = of.model_copy(update={"looks": looks})
+        shipped_for(monkeypatch, tmp_path, {}, digest=of.digest)
+
+    result = answer("calibrated_size", still(), usual(), of)
+
+    assert (result.status, result.severity, is_caution(result)) == ("no_test", "serious", True)
+    assert (result.value, result.limit, result.power, result.table) == (None, None, None, None)
+    assert result.sentence.endswith("where nothing was done has not been measured for this plan.")
+
+
+def test_the_size_shipped_for_the_plan() -> None:
+    """Overall absence, every council in 2024/25: 3 of 147 noticed at 1%, as the shipped file has it."""
+    result = answer("calibrated_size", still(), usual())
+
+    assert (result.status, result.severity) == ("pass", "fatal")
+    assert result.value == pytest.approx(3 / 147)
+    assert result.limit == pytest.approx(0.01 + 2 * math.sqrt(0.01 * 0.99 / 147))
 
 
 # All together.

@@ -39,7 +39,9 @@ from belonging_research.findings.grades import (
     PRECISION,
     PRECISION_FLOOR,
     banded,
+    is_caution,
     threat_score,
+    uncovered_share,
 )
 from belonging_research.findings.inputs import level_key
 from belonging_research.findings.rules import (
@@ -478,6 +480,73 @@ def test_of_a_row_that_is_not_out_nothing_more_is_said() -> None:
     assert not (said.small_difference_noticed or said.enough_to_matter or said.signal_to_examine)
 
 
+def test_each_row_of_the_table_asks_its_own_question() -> None:
+    """Alone, row 5 does not answer for a gain nor row 4 for a loss, and only row 6 always applies."""
+    gain, loss, none = (case(p_adjusted=0.001, b=b) for b in (0.5, -0.5, 0.0))
+    applies = {rule.number: [rule.when(each) for each in (gain, loss, none)] for rule in RULES}
+    assert applies == {
+        1: [False] * 3,
+        2: [False] * 3,
+        3: [False] * 3,
+        4: [True, False, False],
+        5: [False, True, False],
+        6: [True] * 3,
+    }
+
+
+def copied(word: str) -> Any:
+    """An equal text that is not the same object, as one read from a file is."""
+    return "".join(list(word))
+
+
+def test_words_are_compared_whole_and_by_what_they_say() -> None:
+    """A role or verdict read from a file is as good as the program's own; a word before or after it is not it."""
+    assert decide(case(role=copied("exploratory"))) == ("cannot_tell", 1)
+    adverse: dict[str, Any] = {"b": -0.1, "p_value": 0.01, "p_adjusted": 1.0, "gate": False}
+    assert signal_to_examine(case(role=copied("secondary"), **adverse), copied("cannot_tell"))
+    for other in (cast(Any, "a role before"), cast(Any, "the role after")):
+        assert decide(case(role=other)) == ("cannot_tell", 6)
+        assert not signal_to_examine(case(role=other, **adverse), "cannot_tell")
+    assert is_caution(check("x", copied("fail"), copied("caution")))
+    assert is_caution(check("x", copied("no_test"), copied("serious")))
+    assert threat_score([check("x", copied("fail"), copied("serious"))]) == 1
+    assert threat_score([check("x", copied("pass"), copied("fatal"))]) == 0
+    assert threat_score([check("x", copied("fail"), copied("fatal"))]) == 2
+    made = row(registered=False, source=copied("daily"))
+    same = replace(made, source=copied("daily"), method=copied(PLAN.method), post=(*POST[LAST],), base=(*PLAN.base,))
+    found = findings(same)["absence"]
+    assert found.grade_parts is not None and found.grade_parts.design == 2
+    broken = changed(check("false_start", copied("fail"), "caution"))
+    alone = judge(estimate(phase=copied("all"), unit=copied("proportion")), broken, PLAN)
+    assert (alone.rule, alone.failed) == (4, ("false_start",))
+
+
+def test_what_goes_in_and_comes_out_cannot_be_changed() -> None:
+    """As the rule table's own: frozen, made by name, with no attribute but those listed."""
+    found = findings(row())["absence"]
+    for made in (row(), found, found.grade_parts):
+        name = next(iter(made.__slots__))  # type: ignore[union-attr]
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, name, None)
+        assert not hasattr(made, "__dict__")
+        with pytest.raises(TypeError):
+            type(made)(*(getattr(made, each) for each in made.__slots__))  # type: ignore[union-attr,arg-type]
+
+
+def test_what_could_be_mistaken_is_given_by_name() -> None:
+    """A year, a mark or a share without its name is refused; a row is not the registered one unless it says so."""
+    with pytest.raises(TypeError):
+        judge_all((row(),), PLAN, LAST)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        judge(estimate(), PASSED, PLAN, LAST)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Candidate.of(estimate(), PASSED, True)  # type: ignore[misc]
+    made = estimate()
+    names = ("outcome", "phase", "source", "base", "post", "method")
+    plain = Candidate(estimate=made, checks=PASSED, **{name: getattr(made, name) for name in names})
+    assert findings(plain)["absence"].role == "exploratory"
+
+
 def test_the_rule_table_cannot_be_changed_from_outside() -> None:
     """A case, a rule and what was said are frozen, hold no other attribute, and are made by name."""
     for made in (case(), RULES[0], say(None)):
@@ -536,6 +605,7 @@ def test_level_keys() -> None:
         "0.95",
         "0.9",
     ]
+    assert level_key(1 - 0.000005) == "0.999995"
 
 
 @given(
@@ -764,6 +834,8 @@ def test_two_registered_rows_are_refused() -> None:
         findings(row(), row(source="daily"))
     with pytest.raises(FindingError, match="one row county/absence"):
         findings(row(registered=False), row(registered=False))
+    with pytest.raises(FindingError, match=r"one row county/absence/.*; give one \(2 such\)"):
+        findings(*[row(name, registered=False) for name in (*PRIMARIES, *PRIMARIES)])
 
 
 # rows of the primary, the secondary: b and p; expected gate and verdict of the secondary
@@ -794,7 +866,16 @@ def test_the_gate_is_of_the_same_domain() -> None:
     broken = changed(check(status="fail"))
     for primary in (not_out("absence"), row(checks=broken), row(b=0.1, half=0.5), row(withheld="hidden")):
         assert findings(primary, row("persistent"))["persistent"].gate is False
-    assert findings(row("persistent"))["persistent"].gate is False
+    for b in (3.0, -3.0):
+        assert findings(row("persistent", b=b))["persistent"].gate is False
+
+
+def test_the_gate_hangs_on_the_registered_row_alone() -> None:
+    """Another row of the primary, before or after the registered one, neither opens nor shuts it."""
+    other, main, second = row(registered=False, source="daily", b=-3), row(), row("persistent")
+    for rows in ((other, main, second), (main, other, second)):
+        assert judge_all(rows, PLAN, report_year=LAST)[2].gate is True
+    assert judge_all((other, second), PLAN, report_year=LAST)[1].gate is False
 
 
 def test_several_primaries_of_a_domain_must_all_open_the_gate() -> None:
@@ -868,6 +949,8 @@ def test_judging_one_row_is_never_more_generous() -> None:
         judge(estimate(phase="primary"), PASSED, PLAN, is_registered_row=True)
     with pytest.raises(FindingError, match=r"post period 2026/27 lies after the report year 2025/26"):
         judge(estimate(year=LAST), PASSED, PLAN, report_year=MIDDLE)
+    with pytest.raises(FindingError, match=r"post period 2025/26 lies after the report year 2024/25"):
+        judge(estimate(year=LAST), PASSED, PLAN, report_year=EARLY)
     graded = judge(estimate(), PASSED, PLAN, uncovered=0.35, imbalance=0.2)
     assert graded.grade_parts == GradeParts(design=3, precision=3, attrition=2, balance=3, threats=0)
 
@@ -937,7 +1020,9 @@ def test_an_interval_may_have_no_end() -> None:
         ({"detectable": 0.0}, "detectable must be positive"),
         ({"detectable": -0.001}, "detectable must be positive"),
         ({"unit": "log_ratio"}, "unit is log_ratio"),
-        ({"plan_digest": "1" * 64}, "under another plan"),
+        ({"plan_digest": "0" * 64}, "under another plan"),
+        ({"plan_digest": "f" * 64}, "under another plan"),
+        ({"outcome": "suspended", "unit": "proportion"}, "unit is proportion"),
         ({"uncovered": -0.01}, "uncovered is not between"),
         ({"uncovered": 1.01}, "uncovered is not between"),
         ({"uncovered": math.nan}, "uncovered is NaN"),
@@ -945,7 +1030,7 @@ def test_an_interval_may_have_no_end() -> None:
         ({"checks": changed(check(value=math.nan))}, "value of check false_start is NaN"),
         ({"checks": changed(check(limit=math.nan))}, "limit of check false_start is NaN"),
         ({"checks": changed(check(power=math.nan))}, "power of check false_start is NaN"),
-        ({"checks": (*PASSED, check("invented"))}, "invented is not in the plan"),
+        ({"checks": (*PASSED, check("invented"))}, f"invented is not in the plan; it lists {', '.join(CHECKS)}"),
         ({"checks": (*PASSED, check())}, "false_start is given 2 times"),
         ({"checks": PASSED[:2]}, "2 of the plan's 4 checks not made: other_events, inference_fits"),
     ],
@@ -1019,7 +1104,8 @@ def test_the_bands_of_the_grade(bands: Any, floor: int, values: dict[float, int]
     assert {value: banded(value, bands, floor) for value in values} == values
     for limit, score in bands:
         assert banded(limit * (1 + 1e-6), bands, floor) < score
-        assert banded(limit + 1e-12, bands, floor) == score
+        assert banded(limit + 1e-12, bands, floor) == banded(limit + 4e-10, bands, floor) == score
+        assert banded(limit + 4e-9, bands, floor) < score
     assert banded(None, bands, floor) is None
     assert banded(1 - 0.7, ATTRITION, ATTRITION_FLOOR) == 3
 
@@ -1030,12 +1116,14 @@ def test_the_bands_of_the_grade(bands: Any, floor: int, values: dict[float, int]
         ({}, LAST, 3),
         ({}, EARLY, 2),
         ({"source": "daily"}, LAST, 2),
+        ({"source": "register"}, LAST, 3),
         ({"base": ("2023/24",)}, LAST, 2),
         ({"base": ("2021/22", "2022/23", "2023/24")}, LAST, 3),
         ({"base": ()}, LAST, 0),
         ({"n_units": 1}, LAST, 1),
         ({"n_units": 2}, LAST, 3),
         ({"n_units": 5, "n_treated": 5}, LAST, 1),
+        ({"n_units": 4, "n_treated": 5}, LAST, 1),
         ({"n_units": 1, "base": ()}, LAST, 0),
     ],
 )
@@ -1064,6 +1152,7 @@ SERIOUS: tuple[Status, Severity] = ("fail", "serious")
         (times(3, *CAUTION), 1),
         (times(4, *CAUTION), 1),
         (times(5, *CAUTION), 2),
+        (times(6, *CAUTION), 2),
         (times(1, *CAUTION, direction=1), 0),
         (times(2, *CAUTION, direction=1), 1),
         (times(2, *CAUTION, direction=-1), 1),
@@ -1077,6 +1166,7 @@ SERIOUS: tuple[Status, Severity] = ("fail", "serious")
         (times(5, "no_test", "serious", sentence="Not asked: nothing to break."), 0),
         (times(1, *SERIOUS), 1),
         (times(2, *SERIOUS), 2),
+        (times(3, *SERIOUS), 2),
         (times(1, *SERIOUS) + times(1, *CAUTION), 2),
         (times(1, *SERIOUS) + times(1, "no_test", "serious"), 2),
         (times(1, *SERIOUS) + times(1, "no_test", "serious", sentence="nothing to break"), 1),
@@ -1119,6 +1209,8 @@ def test_where_the_parts_come_from() -> None:
     found = findings(row(detectable=0.0025 * 1.25, uncovered=None, imbalance=-0.2))["absence"]
     assert found.grade_parts == GradeParts(design=3, precision=4, attrition=5, balance=3, threats=0)
     assert found.grade == 3
+    mixed = (check("base_year", value=0.1), check("false_start", value=0.2), check(copied("coverage"), value=0.4))
+    assert uncovered_share(row(uncovered=None, checks=mixed)) == pytest.approx(0.6)
     covered = changed(check("coverage", value=0.7))
     parts = findings(row(uncovered=None, checks=covered, imbalance=0.3))["absence"].grade_parts
     assert parts is not None and (parts.attrition, parts.balance) == (3, 1)
@@ -1246,8 +1338,13 @@ def test_a_withheld_row_holds_nothing_of_its_own() -> None:
     assert (expected["verdict"], expected["rule"], expected["due"]) == ("not_assessed", 0, None)
     assert before.estimate is None and before.checks == () and before.failed == ()
     assert (before.gate, before.grade, before.grade_parts, before.p_adjusted) == (False, None, None, None)
+    flagged = replace(after, small_difference_noticed=True, enough_to_matter=True, signal_to_examine=True)
+    assert withhold(flagged, "fewer than 10 pupils") == before
+    assert not (before.small_difference_noticed or before.enough_to_matter or before.signal_to_examine)
     primary = findings(row(withheld="hidden"))["absence"]
     assert (primary.gate, primary.role) == (True, "primary")
+    described = findings(row(registered=False, withheld="hidden"))["absence"]
+    assert (described.gate, described.role) == (False, "exploratory")
 
 
 def test_a_nan_is_never_written() -> None:
