@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ from belonging_research.checks.breaking import event_study
 from belonging_research.checks.sensitivity import other_rates
 from belonging_research.errors import BelongingError, EstimateError, PanelError, PlanError
 from belonging_research.estimators import Estimate, estimate
-from belonging_research.estimators.county import Effect, Reference
+from belonging_research.estimators.county import Effect, Reference, fit
 from belonging_research.estimators.placebo import fit_size_variance
 from belonging_research.findings.grades import NOTHING_TO_BREAK, is_caution
 from belonging_research.outcomes import derive_outcomes, refuse_unknown_controls
@@ -207,6 +207,40 @@ def test_the_control_is_read_in_the_findings_own_mix() -> None:
     assert found.effects[0][0] / 100 == pytest.approx(made.value - np.mean(base), abs=1e-9)
 
 
+def test_a_control_without_weights_is_against_the_mean_of_the_others() -> None:
+    """Each council's change less the mean change of the other untreated ones; one with a gap is left out."""
+    panel = still()
+    made = estimate(panel, plan(), OUTCOME, method="difference_in_differences")
+    rate = series(panel, OUTCOME, source="census")
+    rate.loc["305", "2022/23"] = np.nan
+
+    found = other_rates(made, panel, plan(), [rate])
+
+    change = 100 * (rate[POST] - rate[["2022/23", "2023/24"]].mean(axis=1, skipna=False))
+    units = list(found.comparison.units)
+    expected = [change[unit] - change[units].drop(["838", unit], errors="ignore").mean() for unit in units]
+    assert "305" not in units and len(units) == 119
+    assert found.effects[0] == pytest.approx(expected, abs=1e-9)
+    rate.loc["838", "2022/23"] = np.nan
+    with pytest.raises(PanelError, match=r"not printed for Dorset in 2022/23$"):
+        other_rates(made, panel, plan(), [rate])
+
+
+def test_half_days_put_on_one_side() -> None:
+    """B and K together are absence, K being 0 before its code existed; late arrivals are taken off."""
+    panel = world(reasons({B: 0.003, K: 0.0004, U: 0.0015}))
+    off_site, late = sensitivity.BRIDGES[OUTCOME]
+    b, k, u = (series(panel, name, source="daily").reindex(columns=REGISTER_YEARS) for name in (B, K, U))
+
+    added, taken = (sensitivity._added(bridge, usual(), panel) for bridge in (off_site, late))
+
+    assert added[POST].to_numpy() == pytest.approx((b[POST] + k[POST]).to_numpy())
+    assert added["2023/24"].to_numpy() == pytest.approx(b["2023/24"].to_numpy())
+    assert taken[POST].to_numpy() == pytest.approx(-u[POST].to_numpy())
+    later = dataclasses.replace(usual(), post=(POST, "2025/26"))
+    assert sensitivity._reasons(K, off_site, later, panel)["2025/26"].isna().all()
+
+
 def _plan_with(**changes: Any) -> Plan:
     return Plan.model_validate_json(plan().model_copy(update=changes).model_dump_json(by_alias=True))
 
@@ -245,7 +279,10 @@ def _daily_decides(as_at: str, edit: Callable[[pd.DataFrame], pd.DataFrame | Non
     return world(edit, blank=(("838", POST),), blank_source="census", as_at=as_at)
 
 
-@pytest.mark.parametrize(("as_at", "status"), [("2025-03-06", "fail"), ("2025-03-07", "pass")])
+@pytest.mark.parametrize(
+    ("as_at", "status"),
+    [("2025-01-25", "fail"), ("2025-03-06", "fail"), ("2025-03-07", "pass"), ("2025-09-01", "pass")],
+)
 def test_daily_figures_count_from_six_weeks(as_at: str, status: str) -> None:
     """41 days old fails, 42 days old passes."""
     panel = _daily_decides(as_at)
@@ -254,8 +291,13 @@ def test_daily_figures_count_from_six_weeks(as_at: str, status: str) -> None:
     result = answer("settled", panel, made)
 
     assert made.source == "daily"
-    assert (result.status, result.severity) == (status, "serious")
+    assert (result.status, result.severity, result.limit) == (status, "serious", 6.0)
+    assert result.value == (dt.date.fromisoformat(as_at) - dt.date(2025, 1, 24)).days / 7
     assert "24 January 2025" in result.sentence
+    words = (
+        "corrections have had time to come in." if status == "pass" else "may still be corrected, so no verdict yet."
+    )
+    assert result.sentence.endswith(words)
 
 
 def test_the_census_has_settled_and_unknown_dates_are_no_test() -> None:
@@ -267,6 +309,11 @@ def test_the_census_has_settled_and_unknown_dates_are_no_test() -> None:
     )
 
     assert (census.status, is_caution(census)) == ("no_test", False)
+    later = dataclasses.replace(estimate(still(), plan(), OUTCOME), source="daily", post=(POST, "2025/26"))
+    last_year = answer("settled", dataclasses.replace(still(), data_as_at=dt.date(2026, 9, 1)), later)
+
+    assert (last_year.status, last_year.limit) == ("no_test", 6.0)
+    assert "the last snapshot of 2025/26 is missing" in last_year.sentence
     for result, says in ((no_day, "figures were taken is missing"), (no_snapshot, f"last snapshot of {POST}")):
         assert (result.status, is_caution(result)) == ("no_test", True)
         assert says in result.sentence
@@ -427,6 +474,8 @@ def test_the_curve_of_an_outcome_that_is_not_out() -> None:
     """An error that says so."""
     with pytest.raises(PanelError, match="no series has every year"):
         specification_curve(world(), plan(), "suspension_rate")
+    with pytest.raises(PanelError, match="every year of 2024/25, 2025/26"):
+        specification_curve(dataclasses.replace(world(), report_year="2025/26"), plan(), OUTCOME)
 
 
 # Panels that allow no number.
@@ -588,6 +637,7 @@ def test_the_smallest_effect_of_interest_of_these_tests_is_the_plans() -> None:
         ({"inference": "wild_bootstrap", "n_treated": 19}, "fail"),
         ({"inference": "analytic", "n_treated": 20}, "pass"),
         ({"inference": "analytic", "n_treated": 21}, "pass"),
+        ({"actual": 2.0, "std_error": 0.0}, "fail"),
         ({"actual": 2.0, "std_error": 2e-9}, "fail"),
         ({"actual": -2.0, "std_error": 2e-9}, "fail"),
         ({"actual": 2.0, "std_error": over(2e-9)}, "pass"),
@@ -624,8 +674,10 @@ def test_a_series_is_complete_or_fatal(gap: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("n_placebos", "early", "power", "status", "words"),
     [
+        (39, 2.0, 0.9, "fail", "2.00 points above"),
         (19, 2.0, 0.5, "fail", "2.00 points above"),
         (19, -2.0, 0.5, "fail", "2.00 points below"),
+        (18, 2.0, 0.9, "pass", "would have shown an effect worth having"),
         (18, 2.0, 0.5, "pass", "would have shown an effect worth having"),
         (18, -2.0, under(0.5), "no_test", "only 50 chances in 100"),
         (18, 2.0, 0.2, "no_test", "only 20 chances in 100"),
@@ -654,6 +706,11 @@ def test_a_false_start(
     own = dataclasses.replace(usual(), outcome="permanent_exclusion_rate")
     answer("false_start", still(), own)
     assert given[1] == (plan().outcome(own.outcome).sesoi, 0.05)
+    ratio = dataclasses.replace(usual(), outcome="suspension_rate")
+    answer("false_start", still(), ratio)
+    assert given[2] == (pytest.approx(100 * plan().outcome(ratio.outcome).sesoi), 0.05)
+    longer = plan().model_copy(update={"base": YEARS[1:4]})
+    assert "begun in 2023/24" in answer("false_start", still(), usual(), longer).sentence
 
 
 @pytest.mark.parametrize("fault", [PanelError("gone."), EstimateError("gone.")])
@@ -674,22 +731,24 @@ def test_what_cannot_be_refitted_is_no_test(name: str, fault: BelongingError, mo
 
 
 @pytest.mark.parametrize(
-    ("shift", "status"), [(SESOI, "pass"), (over(SESOI), "fail"), (-SESOI, "pass"), (-over(SESOI), "fail")]
+    ("shift", "status"),
+    [(0.0, "pass"), (SESOI, "pass"), (over(SESOI), "fail"), (-SESOI, "pass"), (-over(SESOI), "fail")],
 )
 def test_the_base_year_may_move_the_answer_by_the_smallest_effect_of_interest(
     shift: float, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Either way, and not by more; the last base year is the one left out."""
-    asked = variants(monkeypatch, *[Effect(value=shift, p_value=1.0)] * 2)
+    asked = variants(monkeypatch, *[Effect(value=shift, p_value=1.0)] * 3)
 
     fitted = answer("base_year", still(), usual())
     bare = answer("base_year", still(), dataclasses.replace(usual(), weights={}))
+    longer = answer("base_year", still(), dataclasses.replace(usual(), weights={}, base=YEARS[1:4]))
 
-    for result in (fitted, bare):
+    for result in (fitted, bare, longer):
         assert (result.status, result.severity) == (status, "serious")
         assert (result.value, result.limit) == (abs(shift), SESOI)
-    assert [each.without_years for each in asked] == [(plan().base[-1],)] * 2
-    assert [each.base for each in asked] == [plan().base, plan().base[:-1]]
+    assert [each.without_years for each in asked] == [(plan().base[-1],)] * 3
+    assert [each.base for each in asked] == [plan().base, plan().base[:-1], YEARS[1:3]]
 
 
 @pytest.mark.parametrize(
@@ -751,8 +810,10 @@ def test_no_one_council_or_region_may_carry_the_answer(name: str, what: str, mon
     assert ask(over(sesoi), 0.0, 0.0).status == "fail"
     nobody = ask(0.0, units=few[:3], of=dataclasses.replace(made, placebo_units=few[1:3]))
     assert (nobody.status, nobody.severity, nobody.limit) == ("no_test", "serious", sesoi)
-    points = ask(25.0, 0.0, 0.0, of=dataclasses.replace(made, unit="proportion"))
-    assert points.value == 0.25
+    for unit in ("proportion", "log_ratio"):
+        assert ask(25.0, 0.0, 0.0, of=dataclasses.replace(made, unit=unit)).value == 0.25  # type: ignore[arg-type]
+    assert ask(*[50.0] * 3, of=dataclasses.replace(made, unit="proportion", value=0.5)).value == 0.0
+    assert ask(over(sesoi), 0.0, 0.0, units=(*few, "303", "304")).status == "fail"
 
 
 @pytest.mark.parametrize(
@@ -784,8 +845,9 @@ def test_nine_schools_in_ten_and_a_share_that_stays(
     ("weights", "status", "named"),
     [
         ({"300": 0.25, "301": 0.2}, "pass", "Council 300"),
+        ({"300": 0.05, "301": 0.2}, "pass", "Council 301"),
         ({"300": 0.1, "301": over(0.25)}, "fail", "Council 301"),
-        ({"301": 0.3, "300": 0.3, "302": -0.9}, "fail", "Council 301"),
+        ({"300": 0.3, "301": 0.3, "302": -0.9}, "fail", "Council 301"),
     ],
 )
 def test_a_quarter_of_the_comparison(weights: dict[str, float], status: str, named: str) -> None:
@@ -801,6 +863,8 @@ def test_a_quarter_of_the_comparison(weights: dict[str, float], status: str, nam
     [
         (0.01, (0.01, 0.001, 0.0), "pass"),
         (0.01, (0.01, 0.01, over(0.01)), "fail"),
+        (0.001, (0.01, 0.01, over(0.01)), "fail"),
+        (0.001, (0.01, 0.001, 0.0), "pass"),
         (over(0.01), (1.0, 0.5, over(0.01)), "pass"),
         (over(0.01), (1.0, 0.01, 1.0), "fail"),
         (0.01, (None, 0.01, over(0.01)), "fail"),
@@ -830,6 +894,16 @@ def test_whether_a_difference_is_noticed_hangs_on_affected_councils(
     assert ("changes." in result.sentence) == (status == "fail")
 
 
+@pytest.mark.parametrize("name", ["base_year", "sources_agree", "contaminated_donors"])
+def test_a_move_is_from_the_estimate(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a refit says again moves nothing, whatever the estimate is."""
+    variants(monkeypatch, *[Effect(value=0.5, p_value=1.0)] * 3)
+
+    result = answer(name, still(), dataclasses.replace(usual(), value=0.5, p_value=1.0))
+
+    assert (result.status, result.value) == ("pass", 0.0)
+
+
 def test_which_registers_are_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under 85 in 100 in the last base year or since, or moved by over 5 points; an earlier year has no say."""
     shares = {
@@ -845,9 +919,11 @@ def test_which_registers_are_incomplete(monkeypatch: pytest.MonkeyPatch) -> None
     frame = pd.DataFrame.from_dict(shares, orient="index", columns=["2022/23", "2023/24", "2024/25"])
     monkeypatch.setattr(county, "response", lambda panel: frame)
 
-    poor = county.poor_response(tuple(shares), still(), plan(), county.specification_of(usual()))
+    own = county.specification_of(usual())
 
-    assert poor == ("301", "302", "303", "304", "307")
+    for of in (own, dataclasses.replace(own, base=YEARS[1:4])):
+        poor = county.poor_response(tuple(shares), still(), plan(), of)
+        assert poor == ("301", "302", "303", "304", "307")
 
 
 @pytest.mark.parametrize(
@@ -870,7 +946,7 @@ def test_each_other_event_is_a_caution_of_its_own() -> None:
     results = answers("other_events", still(), usual())
 
     assert [each.name for each in results] == [f"other_events: {event.name}" for event in plan().events]
-    assert {(each.status, each.severity) for each in results} == {("fail", "caution")}
+    assert {(each.status, each.severity, each.direction) for each in results} == {("fail", "caution", 0)}
     assert all(event.when in each.sentence for event, each in zip(plan().events, results, strict=True))
     assert answers("other_events", still(), usual(), plan().model_copy(update={"events": ()})) == ()
 
@@ -962,6 +1038,7 @@ def test_a_negative_control_at_one_in_twenty(
     for result in answers("negative_control", still(), usual()):
         assert (result.status, result.severity, result.value, result.limit) == (status, "caution", p, 0.05)
         assert words in result.sentence
+        assert ("something else differs between them." in result.sentence) == (status == "fail")
 
 
 @pytest.mark.parametrize(
@@ -988,9 +1065,15 @@ def test_support_is_a_gap_like_that_of_nineteen_in_twenty_others(
     answer("support", still(), dataclasses.replace(usual(), method="synthetic_control"))
 
     assert (result.status, result.severity, result.limit) == (status, "serious", 1.0)
-    assert result.value == pytest.approx(1.0 if own[0] == 17.0 else 19.0 / 18.0277564, abs=1e-6) or own == (1.0, 1.0)
+    assert result.value == pytest.approx(math.sqrt((own[0] ** 2 + own[1] ** 2) / 2) / size)
+    assert ("Compare changes" in result.sentence) == (status == "fail")
     assert given == [plan().estimator.simplex_penalty, 0.0]
-    comparison.predictors = np.vstack([np.array([own]), np.zeros((21, 2))])
+    # A gap is to the mix: to the mean of all, with equal weights.
+    alike = np.full((22, 22), 1 / 22)
+    monkeypatch.setattr(sensitivity, "leave_one_out_simplex_weights", lambda *of, penalty: alike)
+    missed = np.sqrt(((predictors - predictors.mean(axis=0)) ** 2).mean(axis=1))
+    assert answer("support", still(), usual()).value == pytest.approx(missed[0] / np.quantile(missed[1:], 0.95))
+    comparison.predictors = np.zeros((22, 2))
     copies = answer("support", still(), usual())
     assert (copies.status, copies.severity, copies.value) == ("no_test", "serious", None)
 
@@ -1088,6 +1171,64 @@ def test_the_event_study_by_hand() -> None:
         level, slope = fit_size_variance(errors[:, place], sizes[1:])
         scaled[:, place] = errors[:, place] * np.sqrt((level + slope / sizes[0]) / (level + slope / sizes[1:]))
     assert study.sigma == pytest.approx(scaled.T @ scaled / len(scaled), rel=1e-9)
+    comparison = compare(panel, plan(), county.specification_of(made))
+    assert breaking._gap(comparison, plan(), POST)[units].to_numpy() == pytest.approx(gaps[POST].to_numpy(), abs=1e-9)
+
+
+def test_an_event_study_takes_every_year_before_the_base() -> None:
+    """Three where the base is one year."""
+    made = estimate(still(), plan(), OUTCOME, method="difference_in_differences")
+
+    study = breaking.event_study(dataclasses.replace(made, base=("2023/24",)), still(), plan())
+
+    assert (study.years, study.n_pre) == ((*YEARS[:3], POST), 3)
+
+
+def test_the_event_study_of_a_mix_by_hand() -> None:
+    """Base years and years before by mixes that have not seen them, the post year by the finding's own."""
+    panel = world(effect=-0.02)
+    made = estimate(panel, plan(), OUTCOME)
+    own = county.specification_of(made)
+
+    study = breaking.event_study(made, panel, plan())
+
+    gaps = {}
+    for year in YEARS:
+        without = own if year == POST else dataclasses.replace(own, without_years=(year,))
+        comparison = compare(panel, plan(), without)
+        path = comparison.path[:, comparison.path_years.index(year)]
+        weights = fit(comparison, plan()).weights
+        assert weights is not None
+        gaps[year] = path[0] - weights[0] @ path
+    expected = [gaps[year] - (gaps["2022/23"] + gaps["2023/24"]) / 2 for year in study.years]
+    assert study.betahat == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_event_study_needs_the_treated_council_in_each_year(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year that cannot be predicted for it, or for anybody, is an error and no gap of another council's."""
+    gap = breaking._gap
+
+    def holed(comparison: Any, of: Plan, year: str) -> Any:
+        found = gap(comparison, of, year)
+        if year == "2022/23":
+            found.iloc[: 1 if alone else None] = np.nan
+        return found
+
+    monkeypatch.setattr(breaking, "_gap", holed)
+
+    with pytest.raises(EstimateError, match="the treated council cannot be predicted in each year before the start"):
+        breaking.event_study(estimate(still(), plan(), OUTCOME), still(), plan())
+
+
+def test_years_before_follow_one_another() -> None:
+    """Back from the base in order, up to the first gap."""
+    own = dataclasses.replace(county.specification_of(usual()), base=("2022/23", "2023/24"))
+    figures = ("2016/17", "2018/19", "2019/20", "2020/21", "2021/22", "2022/23", "2023/24", "2024/25")
+
+    before = breaking._years_before(cast(Any, SimpleNamespace(path_years=figures)), own)
+
+    assert before == ("2018/19", "2019/20", "2020/21", "2021/22")
 
 
 @pytest.mark.parametrize(
@@ -1097,14 +1238,17 @@ def test_the_event_study_by_hand() -> None:
         ((-1, -1, -1, 1), "pass", 0.75),
         ((-1, -1, 1, 1), "fail", 0.5),
         ((-1, -1, -1, -1), "pass", 1.0),
+        ((-1, -1, -1, -1, 1), "pass", 0.8),
         ((1, 1, 1, 1), "fail", 0.0),
     ],
 )
+@pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("error", [PanelError, EstimateError])
 def test_three_in_four_of_four_ways(
     signs: tuple[int, ...],
     status: str,
     value: float | None,
+    side: int,
     error: type[BelongingError],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -1114,14 +1258,14 @@ def test_three_in_four_of_four_ways(
     def effect(comparison: Any, of: Plan) -> float:
         if comparison is None:
             raise error("no fit")
-        return float(comparison)
+        return float(side * comparison)
 
     found = [(SimpleNamespace(penalty=None), each) for each in effects]
     found.append((SimpleNamespace(penalty=None), PanelError("not out")))  # type: ignore[arg-type]
     monkeypatch.setattr(specifications, "_comparisons", lambda *of: iter(found))
     monkeypatch.setattr(specifications, "_effect", effect)
     made = dataclasses.replace(
-        usual(), value=-0.01, p_value=0.001, intervals=dict.fromkeys(NEGLIGIBLE, (-0.02, -0.004))
+        usual(), value=-0.01 * side, p_value=0.001, intervals=dict.fromkeys(NEGLIGIBLE, (-0.02, 0.02))
     )
 
     result = answer("specifications", still(), made)
@@ -1139,7 +1283,8 @@ def test_the_ways_are_the_ones_meant() -> None:
         low = frame["outcome"].eq("responding_schools") & frame["unit"].eq("306") & frame["period"].eq(POST)
         frame.loc[low, "value"] = 0.8
 
-    curve = specification_curve(world(poor), of, OUTCOME)
+    panel = world(poor)
+    curve = specification_curve(panel, of, OUTCOME)
 
     methods = ["", "synthetic control", "difference in differences", "synthetic difference in differences"]
     methods.append("neighbours difference in differences")
@@ -1155,9 +1300,58 @@ def test_the_ways_are_the_ones_meant() -> None:
     rows = curve.to_pylist()
     assert sorted(each["choice"] for each in (*rows, *left_out_ways(curve).to_pylist())) == sorted(expected)
     assert {each["base"] for each in rows} == {" and ".join(YEARS[first:4]) for first in range(3)}
-    assert {each["penalty"] for each in rows if "synthetic" in each["choice"]} == {None}
+    for each in rows:
+        assert (each["penalty"] is None) == (each["method"] != of.method)
+    own = county.specification_of(dataclasses.replace(usual(), method=of.method))
+    left_out = {
+        donors[1]: ("305",),
+        donors[2]: tuple(unit for unit in panel.donors if panel.regions[unit] == panel.regions["838"]),
+        donors[3]: ("306",),
+    }
+    for choice, without in left_out.items():
+        (row,) = (each for each in rows if each["choice"] == choice)
+        meant = county.effect_of(panel, of, dataclasses.replace(own, without=without))
+        assert (row["value"], row["p_value"]) == pytest.approx((meant.value, meant.p_value))
     assert [each["choice"] for each in rows if each["registered"]] == ["as registered"]
     assert len({each["value"] for each in rows}) == len(rows)
+
+
+def test_other_bases_end_with_the_registered_one() -> None:
+    """Two years to as many as the plan's history, without the plan's own."""
+    three = plan().model_copy(update={"base": YEARS[1:4]})
+
+    assert specifications._longer(plan()) == (YEARS[1:4], YEARS[0:4])
+    assert specifications._longer(three) == (YEARS[2:4], YEARS[0:4])
+    choices = specification_curve(still(), three, OUTCOME)["choice"].to_pylist()
+    assert {each for each in choices if each.startswith("difference in differences, base")} == {
+        "difference in differences, base from 2022/23",
+        "difference in differences, base from 2020/21",
+    }
+
+
+@pytest.mark.parametrize("outcome", ["suspension_rate", "permanent_exclusion_rate"])
+def test_the_curve_is_in_the_outcomes_unit(outcome: str) -> None:
+    """A log ratio, and a rate per 100 pupils: the registered row is the estimate."""
+
+    def add(frame: pd.DataFrame) -> pd.DataFrame:
+        own = frame["outcome"].eq(OUTCOME) & frame["source"].eq("census")
+        return pd.concat([frame, frame[own].assign(outcome=outcome)], ignore_index=True)
+
+    panel = world(add, effect=-0.01)
+    made = estimate(panel, plan(), outcome)
+
+    (row,) = (each for each in specification_curve(panel, plan(), outcome).to_pylist() if each["registered"])
+
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((made.value, *made.intervals["0.95"]))
+    assert abs(row["value"]) > 0.05
+
+
+def test_the_councils_of_its_region() -> None:
+    """Those of the treated council's region; none where its region is not known."""
+    panel = dataclasses.replace(still(), regions={"838": "South West", "300": "South West", "301": "North East"})
+
+    assert specifications._same_region(panel) == ("300",)
+    assert specifications._same_region(dataclasses.replace(panel, regions={"300": "South West"})) == ()
 
 
 def test_a_daily_finding_has_the_census_beside_it() -> None:
@@ -1183,8 +1377,8 @@ def test_only_some_checks() -> None:
 
 def shipped_for(
     monkeypatch: pytest.MonkeyPatch, folder: Path, *rows: dict[str, Any], digest: str | None = None
-) -> Plan:
-    """The plan, with these rows as what was shipped for it; each is of all councils in the first post year."""
+) -> None:
+    """Ships these rows for the plan; each is of all councils in the first post year unless it says otherwise."""
     usual_row = {
         "part": "b",
         "group": "all",
@@ -1202,7 +1396,6 @@ def shipped_for(
     content = {"plan_digest": plan().digest, "rows": [usual_row | row for row in rows]}
     (folder / f"{(digest or plan().digest)[:12]}.json").write_text(json.dumps(content), "utf-8")
     monkeypatch.setattr(shipped, "PACKAGE", folder.parent)
-    return plan()
 
 
 AT_ONE_PERCENT = 0.03  # .01 + 2 sqrt(.01 x .99 / 99), worked by hand
@@ -1229,7 +1422,8 @@ def test_what_was_noticed_where_nothing_was_done(
     result = answer("calibrated_size", still(), usual())
 
     assert (result.name, result.status, result.severity) == ("calibrated_size", status, "fatal")
-    assert (result.value, result.power, result.limit) == (size, None, pytest.approx(AT_ONE_PERCENT, abs=1e-15))
+    assert (result.value, result.limit) == (size, pytest.approx(AT_ONE_PERCENT, abs=1e-15))
+    assert (result.power, result.direction) == (None, 0)
     assert result.table is not None
     assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "n_worlds": 99}]
     assert result.sentence == (
@@ -1239,16 +1433,20 @@ def test_what_was_noticed_where_nothing_was_done(
 
 
 @pytest.mark.parametrize(
-    ("report_year", "alpha", "n_worlds", "limit"), [("2026/27", 0.03, 291, 0.05), ("2025/26", 0.01, 99, 0.03)]
+    ("report_year", "alpha", "n_worlds", "limit"),
+    [("2026/27", 0.03, 291, 0.05), ("2025/26", 0.01, 99, 0.03), ("2024/25", 0.05, 76, 0.10)],
 )
 def test_the_size_at_the_looks_own_alpha(
     report_year: str, alpha: float, n_worlds: int, limit: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """.03 + 2 sqrt(.03 x .97 / 291) is .05: each look has its own size and limit."""
+    """.03 + 2 sqrt(.03 x .97 / 291) is .05: each look has its own size and limit; 5% is of a plan with one look."""
     sizes = {"size_01": 0.2, "size_03": 0.2, "size_05": 0.2} | {f"size_{100 * alpha:02.0f}": limit}
-    shipped_for(monkeypatch, tmp_path, {**sizes, "n_worlds": n_worlds})
+    of = plan()
+    if alpha == 0.05:
+        of = of.model_copy(update={"looks": (of.looks[0].model_copy(update={"alpha": alpha}),)})
+    shipped_for(monkeypatch, tmp_path, {**sizes, "n_worlds": n_worlds}, digest=of.digest)
 
-    result = answer("calibrated_size", dataclasses.replace(still(), report_year=report_year), usual())
+    result = answer("calibrated_size", dataclasses.replace(still(), report_year=report_year), usual(), of)
 
     assert (result.status, result.value, result.limit) == ("pass", limit, pytest.approx(limit, abs=1e-15))
     assert f"where {100 * alpha:.0f} are meant and up to {100 * limit:.1f} can" in result.sentence
