@@ -115,8 +115,8 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     Successors of a divided council carry its earlier census rates where :data:`tables.BOUNDARIES` says so.
 
     Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
-    ``data_as_at`` and ``digest`` (of extract and plan). A missing number keeps its reason. Raises as
-    :func:`refuse_unknown_controls`.
+    ``data_as_at`` (the day asked for, or empty) and ``digest`` (of extract and plan). A missing number keeps its
+    reason. Raises as :func:`refuse_unknown_controls`.
     """
     refuse_unknown_controls(plan)
     figures = extract.figures.to_pandas(date_as_object=True)
@@ -132,7 +132,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     schema = OUTCOMES.schema.with_metadata(
         {
             "report_year": extract.report_year,
-            "data_as_at": extract.data_as_at.isoformat() if extract.data_as_at else "",
+            "data_as_at": extract.asked.isoformat() if extract.asked else "",
             "digest": extract.digest,
             "plan": plan.digest,
         }

@@ -110,7 +110,8 @@ def extract(report_year: str = "2024/25", *, file_sha256: str = "f" * 64, reach:
         file="absence.csv", layout="absence", title="Pupil absence", publication="Pupil absence in schools",
         producer="Department for Education", licence="Open Government Licence v3.0", sha256="a" * 64,
         file_sha256=file_sha256, rows_read=1200, rows_used=1180, excluded={"not a council": 20},
-        first_period="2022/23", last_period="2024/25", as_at=None,
+        first_period="2022/23", last_period="2024/25", as_at=AS_AT,
+        dated_by="usually out by",
     )  # fmt: skip
     return Extract(
         figures=pa.Table.from_pylist(rows, schema=FIGURES.schema), neighbours=pa.table({}),

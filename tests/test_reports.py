@@ -276,6 +276,7 @@ def test_the_id_changes_with_what_decides_the_numbers_only(tmp_path: Path) -> No
     same: Mapping[str, Any] = {
         "report_year": "2024/25",
         "data_as_at": None,
+        "asked": None,
         "policy": "council",
         "only": None,
     }
@@ -284,10 +285,11 @@ def test_the_id_changes_with_what_decides_the_numbers_only(tmp_path: Path) -> No
         run_id_of({"plan": "q"}, **same),
         run_id_of({"plan": "p"}, **{**same, "report_year": "2025/26"}),
         run_id_of({"plan": "p"}, **{**same, "data_as_at": small_study.AS_AT}),
+        run_id_of({"plan": "p"}, **{**same, "asked": small_study.AS_AT}),
         run_id_of({"plan": "p"}, **{**same, "policy": "dfe"}),
         run_id_of({"plan": "p"}, **{**same, "only": "01"}),
     }
-    assert len(ids) == 6
+    assert len(ids) == 7
     assert all(len(each) == 12 for each in ids)
     for name, end in (("unix", b"\n"), ("windows", b"\r\n")):
         (tmp_path / name).mkdir()

@@ -699,6 +699,33 @@ def test_nothing_later_than_data_as_at(tmp_path: Path) -> None:
     assert dict(account.excluded) == {"usually published after the data-as-at date": 40}
 
 
+def test_every_figure_has_a_day_and_asking_for_the_last_changes_nothing(tmp_path: Path) -> None:
+    """Annual figures are later than the last snapshot; the day of both together gives the very same extract."""
+    write(tmp_path, "a.csv", snapshot_rows())
+    write(tmp_path, "b.csv", table(absence))
+    extract = load(tmp_path)
+    days = {file.file: (str(file.as_at), file.dated_by) for file in extract.files}
+    assert days == {"a.csv": ("2023-10-12", "last snapshot"), "b.csv": ("2025-03-31", "usually out by")}
+    assert (extract.data_as_at, extract.asked) == (dt.date(2025, 3, 31), None)
+    again = load(tmp_path, data_as_at=extract.data_as_at)
+    assert again.figures.equals(extract.figures)
+    assert replace(again, figures=extract.figures, neighbours=extract.neighbours, councils=extract.councils) == extract
+    # A later day says when the figures were taken, an earlier one leaves some out: both are other extracts.
+    for day in (dt.date(2025, 6, 1), dt.date(2023, 10, 12)):
+        assert load(tmp_path, data_as_at=day).asked == load(tmp_path, data_as_at=day).data_as_at == day
+
+
+def test_an_extract_is_as_at_the_day_on_which_it_was_fetched(tmp_path: Path) -> None:
+    """With a record of the fetch its day counts, so that asking for the day printed reads the folder."""
+    write(tmp_path, "b.csv", table(absence))
+    origin_for(tmp_path, ["b.csv"])
+    record = tmp_path / "origin.toml"
+    record.write_text(record.read_text("utf-8").replace("2025-03-20", "2025-05-02"), "utf-8")
+    extract = load(tmp_path)
+    assert (str(extract.data_as_at), extract.files[0].dated_by) == ("2025-05-02", "fetched")
+    assert load(tmp_path, data_as_at=extract.data_as_at).asked is None
+
+
 def test_weeks_are_counted_and_left_out(tmp_path: Path) -> None:
     """Rows of weeks in the layout of a year are left out and counted, though they share the year's columns."""
     write(tmp_path, "year.csv", daily())

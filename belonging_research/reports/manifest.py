@@ -87,17 +87,20 @@ def run_id_of(
     *,
     report_year: str,
     data_as_at: dt.date | None,
+    asked: dt.date | None,
     policy: str,
     only: str | None,
 ) -> str:
     """12 hex characters of everything that decides the numbers: no path, no clock, no number of jobs.
 
-    ``data_as_at`` is the date asked for, ``only`` the one notebook that was run (another choice of results).
+    ``data_as_at`` is the date that is printed, ``asked`` that of the extract; ``only`` the one notebook that was run
+    (another choice of results).
     """
     content = {
         **digests,
         "report_year": report_year,
         "data_as_at": data_as_at.isoformat() if data_as_at else None,
+        "asked": asked.isoformat() if asked else None,
         "policy": policy,
         "only": only,
     }

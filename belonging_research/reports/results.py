@@ -192,7 +192,7 @@ def levels_table(tables: Iterable[ReleasedTable]) -> ReleasedTable:
 
 
 SOURCE_COLUMNS = (
-    "file", "title", "publication", "producer", "licence", "first_period", "last_period", "as_at",
+    "file", "title", "publication", "producer", "licence", "first_period", "last_period", "as_at", "dated_by",
     "rows_read", "rows_used", "rows_left_out", "sha256",
 )  # fmt: skip
 

@@ -147,8 +147,9 @@ def _prepare(
     extract = _extract(plan, data, report_year, asked)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
-        digests, report_year=extract.report_year, data_as_at=asked, policy=plan.policy, only=chosen
-    )
+        digests, report_year=extract.report_year, data_as_at=extract.data_as_at, asked=extract.asked,
+        policy=plan.policy, only=chosen,
+    )  # fmt: skip
     return _Run(
         plan=plan,
         plan_path=plan_path.resolve(),
@@ -208,7 +209,7 @@ def _values(run: _Run, notebook: Notebook, restricted: Path) -> dict[str, Value]
         "plan": str(run.plan_path),
         "data": DATA_SEPARATOR.join(str(path) for path in run.data),
         "report_year": run.extract.report_year,
-        "data_as_at": run.asked.isoformat() if run.asked else "",
+        "data_as_at": run.extract.asked.isoformat() if run.extract.asked else "",
         "ledger": str(restricted / f"{notebook.name}.ledger.jsonl"),
         "ledgers": str(restricted),
         "draft": DRAFT,

@@ -22,6 +22,8 @@ SCHOOL_ROW = "school row: this study compares councils"
 WEEK_ROW = "week row: the year to date is used"
 LATE_SNAPSHOT = "snapshot later than the data-as-at date"
 LATE_RELEASE = "usually published after the data-as-at date"
+LATE_MODEL = "model later than the data-as-at date"
+LATE = frozenset({LATE_SNAPSHOT, LATE_RELEASE, LATE_MODEL})
 COMBINED = "entry of two councils together"
 NO_PLACE = "place not stated by the publisher"
 

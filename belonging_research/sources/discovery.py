@@ -43,11 +43,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The files to read, in the order of their layout and name, and what is to be said of the rest."""
+    """The files to read, in the order of their layout and name, and what is to be said of the rest.
+
+    ``later`` is whether a file was passed over because its extract is later than the data-as-at date.
+    """
 
     files: tuple[Found, ...]
     notes: tuple[str, ...]
     folders: tuple[str, ...]
+    later: bool
 
 
 def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | None = None) -> Discovery:
@@ -65,11 +69,13 @@ def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | N
     paths = _walk(roots)
     records = [read_origin(path) for path in paths if path.name == origins.NAME]
     found: list[Found] = []
+    later = False
     for path in paths:
         if path.name == origins.NAME:
             continue
         record = _record_of(path, records)
         if record and record.date and data_as_at and record.date > data_as_at:
+            later = True
             notes.append(f"{path.name}: in an extract of {record.date}, after the data-as-at date; not read.")
             continue
         what = identify(path, record)
@@ -86,6 +92,7 @@ def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | N
         files=files,
         notes=tuple(sorted([*notes, *repeated])),
         folders=tuple(root.name or "given" for root in roots),
+        later=later,
     )
 
 

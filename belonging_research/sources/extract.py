@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from belonging_research.errors import SourceError
 from belonging_research.plan import Plan
 from belonging_research.sources import absence, attendance, exclusions, lait
-from belonging_research.sources.account import SourceFile, provenance
-from belonging_research.sources.batch import Batch, Request
+from belonging_research.sources.account import SourceFile, dated, provenance
+from belonging_research.sources.batch import LATE, Batch, Request
 from belonging_research.sources.discovery import Discovery, Found, discover, read_batch
 from belonging_research.sources.figures import Reading, empty_figures
 from belonging_research.sources.lookups import councils_of, councils_table, read_lookups
@@ -40,8 +40,10 @@ class Extract:
 
     ``figures`` has the columns of :data:`tables.FIGURES`, rates as proportions; ``neighbours`` unit, neighbour,
     rank (1 nearest), closeness, model (a year); ``councils`` la_code, gss_code, name, region, first_year,
-    last_year (calendar years); ``data_as_at`` the date asked for, else the last snapshot kept; ``digest`` the hash
-    of all rows kept, whatever the files are called.
+    last_year (calendar years); ``data_as_at`` the date asked for, else the latest of the files' dates; ``asked`` the
+    date asked for, None where it is the latest of the files' dates and leaves nothing out, so that asking for the
+    ``data_as_at`` of an extract gives that very extract; ``digest`` the hash of all rows kept, whatever the files are
+    called.
     """
 
     figures: pa.Table
@@ -52,6 +54,7 @@ class Extract:
     report_year: str
     data_as_at: dt.date | None
     digest: str
+    asked: dt.date | None = None
 
 
 def load_extract(
@@ -96,7 +99,8 @@ def load_extract(
     _refuse_no_treated(figures, plan)
     accounts = [*looked_up.files, *(_account(file, reading) for file, reading in readings)]
     files = tuple(sorted(accounts, key=lambda f: (f.layout, f.file)))
-    snapshots = [f.as_at for f in files if f.as_at is not None]
+    latest = max((f.as_at for f in files if f.as_at is not None), default=None)
+    left_out = found.later or any(reason in LATE for file in files for reason in file.excluded)
     notes = [*found.notes, *looked_up.notes]
     for file, reading in readings:
         notes += [*file.notes, *reading.batch.notes]
@@ -107,14 +111,16 @@ def load_extract(
         files=files,
         notes=tuple(dict.fromkeys(notes)),
         report_year=through,
-        data_as_at=data_as_at or max(snapshots, default=None),
+        data_as_at=data_as_at or latest,
         digest=_digest(files),
+        asked=None if data_as_at == latest and not left_out else data_as_at,
     )
 
 
 def _account(file: Found, reading: Reading) -> SourceFile:
     table = reading.batch.table
     periods = pc.unique(table["period"]).to_pylist()
+    as_at, dated_by = dated(file, reading.batch)
     return SourceFile(
         **provenance(file),
         sha256=reading.sha256,
@@ -123,7 +129,8 @@ def _account(file: Found, reading: Reading) -> SourceFile:
         excluded=reading.batch.excluded,
         first_period=min(periods, default=None),
         last_period=max(periods, default=None),
-        as_at=pc.max(table["as_at"]).as_py() if "as_at" in table.column_names else None,
+        as_at=as_at,
+        dated_by=dated_by,
     )
 
 

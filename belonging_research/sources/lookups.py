@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from belonging_research.sources import geography
 from belonging_research.sources.account import SourceFile, account_lookup
-from belonging_research.sources.batch import Batch
+from belonging_research.sources.batch import LATE_MODEL, Batch
 from belonging_research.sources.discovery import Found, read_batch
 from belonging_research.sources.lait import read_year_types
 from belonging_research.sources.layouts import key
@@ -234,6 +234,7 @@ def read_lookups(files: Sequence[Found], data_as_at: date | None) -> Lookups:
     year_types: Mapping[str, str] | None = None
     for file in sorted(files, key=lambda f: order.get(f.layout.name, len(order))):
         excluded: dict[str, int] = {}
+        year = ""
         if file.layout.name in _COUNCILS:
             batch, _ = read_batch(file)
             councils += _COUNCILS[file.layout.name](batch)
@@ -242,13 +243,14 @@ def read_lookups(files: Sequence[Found], data_as_at: date | None) -> Lookups:
             year_types = {**(year_types or {}), **read_year_types(batch)}
         elif file.layout.name == "statistical_neighbours":
             batch, model = read_neighbours(file)
-            if data_as_at and max(model["model"].to_pylist(), default="") > str(data_as_at.year):
-                excluded = {"model later than the data-as-at date": batch.table.num_rows}
+            year = max(model["model"].to_pylist(), default="")
+            if data_as_at and year > str(data_as_at.year):
+                excluded = {LATE_MODEL: batch.table.num_rows}
             else:
                 models.append(model)
         else:
             continue
-        accounts.append(account_lookup(file, batch, excluded))
+        accounts.append(account_lookup(file, batch, excluded, year))
     return Lookups(
         councils=tuple(councils),
         # In an order of its own, so that files may be called anything.
