@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from belonging_research.errors import PlanError
+from belonging_research.errors import PlanError, SourceError
 from belonging_research.plan import Plan
 from belonging_research.sources import Extract
-from belonging_research.tables import BOUNDARIES, OUTCOMES, in_force
+from belonging_research.tables import BOUNDARIES, OUTCOMES
 
-_KEY = ["layout", "source_file", "level", "unit", "period", "phase", "outcome"]
+_KEY = ["layout", "level", "unit", "period", "phase", "outcome"]
 _PARTS = ("primary", "secondary", "special")
 
 
@@ -116,7 +116,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
 
     Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
     ``data_as_at`` (the day asked for, or empty) and ``digest`` (of extract and plan). A missing number keeps its
-    reason. Raises as :func:`refuse_unknown_controls`.
+    reason. Raises as :func:`refuse_unknown_controls`, and :class:`SourceError` where two figures would stand for one.
     """
     refuse_unknown_controls(plan)
     figures = extract.figures.to_pandas(date_as_object=True)
@@ -129,6 +129,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     outcomes = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     columns = [column.name for column in OUTCOMES.columns]
     outcomes = outcomes[columns].sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
+    _refuse_two_of_one(outcomes)
     schema = OUTCOMES.schema.with_metadata(
         {
             "report_year": extract.report_year,
@@ -138,6 +139,18 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
         }
     )
     return pa.Table.from_pandas(outcomes, schema=schema, preserve_index=False)
+
+
+def _refuse_two_of_one(outcomes: pd.DataFrame) -> None:
+    """No two rows share a key: which of them counted would hang on the order in which files were read."""
+    twice = outcomes[outcomes.duplicated(list(OUTCOMES.key), keep=False)]
+    if len(twice):
+        one, other = twice.iloc[0], twice.iloc[1]
+        raise SourceError(
+            f"{one['source_file']} (row {one['row']}) and {other['source_file']} (row {other['row']}) both give "
+            f"{one['outcome']} of {one['name']} ({one['unit']}), {one['period']}, phase {one['phase']}. Expected one "
+            "figure: keep the file that you mean, and move the other out of the folder."
+        )
 
 
 def _census(figures: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +182,7 @@ def _with_history(census: pd.DataFrame) -> pd.DataFrame:
 
 def _pool(daily: pd.DataFrame) -> pd.DataFrame:
     """Councils' phases pooled to "all", other rows unchanged; shares without counts pool by enrolments."""
-    keys = ["layout", "source_file", "unit", "period", "as_at"]
+    keys = ["layout", "unit", "period", "as_at"]
     daily = daily.assign(as_at=pd.to_datetime(daily["as_at"]))
     enrolled = daily[daily["outcome"] == "enrolments"].set_index([*keys, "phase"])["numerator"]
     enrolled = enrolled[~enrolled.index.duplicated()]
@@ -186,7 +199,7 @@ def _pool(daily: pd.DataFrame) -> pd.DataFrame:
         level=("level", "first"), name=("name", "first"), region=("region", "first"),
         numerator=("numerator", "sum"),
         denominator=("denominator", "sum"), known=("numerator", "count"), based=("denominator", "count"),
-        main=("is_main", "sum"), row=("row", "min"), why=("reason", "first"),
+        main=("is_main", "sum"), source_file=("source_file", "first"), row=("row", "min"), why=("reason", "first"),
     ).reset_index()  # fmt: skip
     pooled["numerator"] = pooled["numerator"].where(pooled["known"] > 0)
     pooled["denominator"] = pooled["denominator"].where(pooled["based"] > 0)
@@ -275,13 +288,3 @@ def fortnight_rates(missed: pd.DataFrame, possible: pd.DataFrame) -> tuple[pd.Da
         country.to_numpy()[None, :] + own_gap.to_numpy()[:, None], index=rate.index, columns=rate.columns
     )
     return rate.where(~revised, stand_in), revised
-
-
-def in_force_rows(outcomes: pa.Table) -> pa.Table:
-    """Rows of councils that stood for their footprint in that year, predecessors' history included."""
-    frame = outcomes.select(["unit", "period", "derivation"]).to_pandas()
-    stands = [
-        kind == "predecessor" or in_force(unit, period)
-        for unit, period, kind in frame.itertuples(index=False, name=None)
-    ]
-    return outcomes.filter(pa.array(stands))

@@ -49,7 +49,7 @@ _NUMBER = pa.float64()
 
 FIGURES = TableSpec(
     row="published figure",
-    key=("layout", "source_file", "unit", "period", "period_kind", "as_at", "phase", "outcome"),
+    key=("layout", "unit", "period", "period_kind", "as_at", "phase", "outcome"),
     columns=(
         Column(name="unit", type=_TEXT, note="old_la_code of a council ('838'), '970' for England, '980' to '990' regions, laestab of a school"),
         Column(name="level", type=_TEXT, note="national, region, council or school"),

@@ -17,6 +17,7 @@ from belonging_research.sources.layouts import Family, Layout
 from belonging_research.tables import SYMBOLS, first_year
 
 REPEAT = "repeats the previous snapshot"
+REPEATED_FILE = "repeats a row of another file"
 NOT_IN_FORCE = "code not in force in that year"
 SCHOOL_ROW = "school row: this study compares councils"
 WEEK_ROW = "week row: the year to date is used"

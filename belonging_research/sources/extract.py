@@ -20,6 +20,7 @@ from belonging_research.sources.batch import LATE, Batch, Request
 from belonging_research.sources.discovery import Discovery, Found, discover, read_batch
 from belonging_research.sources.figures import Reading, empty_figures
 from belonging_research.sources.lookups import councils_of, councils_table, read_lookups
+from belonging_research.sources.repeats import each_figure_once
 from belonging_research.tables import academic_year
 
 _READERS: Mapping[str, Callable[[Batch, Request], Reading]] = {
@@ -82,7 +83,7 @@ def load_extract(
     ------
     SourceError
         If a folder is missing or gives no figures, a file is damaged or almost of a known layout, a cell cannot
-        be what its column says, or a treated council has no figures.
+        be what its column says, two files of a layout contradict one another, or a treated council has no figures.
     """
     through = academic_year(through)
     found = discover(folders, data_as_at)
@@ -93,7 +94,9 @@ def load_extract(
         councils=frozenset(c.la_code for c in looked_up.councils) or None,
         year_types=looked_up.year_types,
     )
-    readings = _read_figures(found.files, request)
+    read = _read_figures(found.files, request)
+    once = each_figure_once([reading for _, reading in read])
+    readings = [(file, reading) for (file, _), reading in zip(read, once, strict=True)]
     figures = pa.concat_tables([r.figures for _, r in readings]) if readings else empty_figures()
     _refuse_nothing(found, figures, through)
     _refuse_no_treated(figures, plan)
