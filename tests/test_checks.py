@@ -1390,6 +1390,7 @@ def shipped_for(
         "size_05": 0.0,
         "said_better": 0.01,
         "said_worse": 0.02,
+        "coverage": 0.94,
     }
     folder = folder / "calibrations"
     folder.mkdir(exist_ok=True)
@@ -1425,7 +1426,7 @@ def test_what_was_noticed_where_nothing_was_done(
     assert (result.value, result.limit) == (size, pytest.approx(AT_ONE_PERCENT, abs=1e-15))
     assert (result.power, result.direction) == (None, 0)
     assert result.table is not None
-    assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "n_worlds": 99}]
+    assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "coverage": 0.94, "n_worlds": 99}]
     assert result.sentence == (
         "With each of 99 other councils in Dorset's place in 2024/25, where nothing was done, placebos of the year "
         f"before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be chance."

@@ -23,7 +23,7 @@ from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate, PathPoint
 from belonging_research.findings import Candidate, Finding, judge_all
 from belonging_research.plan import Plan, read_plan
-from belonging_research.present import words_checks, words_council
+from belonging_research.present import dates, doubts, noticing, words_checks, words_council
 from belonging_research.present.lint import lint, readable
 from belonging_research.present.numbers import chance, scale, year, years
 from belonging_research.present.story import Story, tell
@@ -208,6 +208,7 @@ def council_words(finding: Finding) -> str:
 # --- numbers ---------------------------------------------------------------------------------------------
 
 POINTS = scale("overall_absence_rate", "Overall absence", "proportion", 2)
+FINE = scale("suspended_or_excluded_sessions_rate", "Code E", "proportion", 2, 0.00025)
 SHARES = scale("x", "Pupils with one or more suspensions", "log_ratio", 2)
 
 
@@ -216,7 +217,13 @@ SHARES = scale("x", "Pupils with one or more suspensions", "log_ratio", 2)
     [
         (POINTS.level(0.0772), "7.72%"),
         (POINTS.effect(-0.0031), "0.31 points lower"),
-        (POINTS.effect(0.00001), "no different"),
+        (POINTS.effect(0.0), "no different"),
+        (POINTS.effect(0.00001), "less than 0.01 points higher"),
+        (POINTS.between(-0.006, -0.00001), "less than 0.01 to 0.60 points lower"),
+        (POINTS.gap(0.001651 - 0.001648), "less than 0.01 points higher"),
+        (POINTS.gap(0.0), "no difference"),
+        (FINE.effect(-0.00018), "0.018 points lower"),
+        (FINE.size(0.00025), "0.025 points"),
         (POINTS.limit_effect(-0.0025), "0.25 points lower"),
         (POINTS.limit(0.01), "1 point"),
         (POINTS.between(-0.0031, 0.0063), "0.31 points lower to 0.63 points higher"),
@@ -231,6 +238,9 @@ SHARES = scale("x", "Pupils with one or more suspensions", "log_ratio", 2)
         (SHARES.effect(0.10536051565782628), "11.1% higher"),
         (SHARES.in_days(0.1), None),
         (chance(1 / 6), "about 1 in 6"),
+        (chance(1 / 21), "about 1 in 20"),
+        (chance(0.012), "about 1 in 80"),
+        (chance(0.4), "about 4 in 10"),
         (chance(0.62), "about 6 in 10"),
         (chance(0.001), "less than 1 in 100"),
         (chance(0.99), "more than 19 in 20"),
@@ -272,7 +282,7 @@ WHERE = "overall absence in Dorset since September 2024"
         (
             a_finding(an_estimate(value=-0.0002, half=0.001)),
             f"O{WHERE[1:]} was about as expected: any difference from its comparison mix is smaller than "
-            "0.25 points, the smallest that was set in advance as worth having.",
+            "0.25 points, the smallest that was set in the plan as worth having.",
         ),
         (
             a_finding(an_estimate(value=-0.0060, half=0.002, p_value=0.0068)),
@@ -287,8 +297,8 @@ WHERE = "overall absence in Dorset since September 2024"
         ),
         (
             not_out(),
-            "Figures on the share of pupils with one or more suspensions in 2024 to 2025 are not out yet. "
-            "The test is due in July 2028.",
+            "Figures on the share of pupils with one or more suspensions in 2024 to 2025 are not in those used here; "
+            "they are usually out by July 2026. The plan tests it in July 2028.",
         ),
         (
             a_finding(an_estimate("permanent_exclusion_rate", 0.005, 0.06)),
@@ -303,7 +313,7 @@ def test_verdict_sentences(finding: Finding, expected: str) -> None:
 
 
 def test_what_happened_is_apart_from_the_verdict() -> None:
-    """Levels and changes, here and in similar places, with the change in days of a pupil's year."""
+    """Levels and changes, here and in similar councils, with the change in days of a pupil's year."""
     assert words_council.happened(a_story(a_finding(), some_levels())) == [
         "Overall absence in Dorset rose from 7.58% in 2022 to 2024 (average of two years) to 7.72% in 2024 "
         "to 2025: 0.14 points higher, about a quarter of a day more a pupil a year.",
@@ -318,7 +328,7 @@ def test_cannot_tell_informs() -> None:
     assert words_council.facts(story) == [
         ("Still possible", "0.32 points lower to 0.64 points higher"),
         ("Best guess", "0.16 points higher than expected, about a quarter of a day a pupil a year"),
-        ("Worth having", "0.25 points lower or more (set in advance)"),
+        ("Worth having", "0.25 points lower or more (set in the plan)"),
     ]
     assert words_council.informs(story) == [
         "By this comparison, anything beyond what is still possible is ruled out. Ranges made this way are meant to "
@@ -329,10 +339,195 @@ def test_cannot_tell_informs() -> None:
         "This early look is strict: only an effect beyond the largest miss among 147 comparison councils "
         "counts as noticed.",
     ]
-    assert words_council.later(story) == [
+    assert dates.later(story) == [
         "Next look: March 2027, with the figures of 2025 to 2026.",
         "Last look: July 2028, with the figures of 2026 to 2027.",
     ]
+
+
+ERRORS = tuple(0.1 * (i - 73) / 73 for i in range(147))
+
+
+def printed_number(words: str) -> float:
+    """The first number of a phrase."""
+    return float(re.findall(r"\d+\.\d+|\d+", words)[0])
+
+
+@given(value=st.floats(-0.006, 0.006), half=st.floats(0.001, 0.012), placebos=st.sampled_from(((), ERRORS)))
+@settings(max_examples=60, deadline=None)
+def test_what_could_be_noticed_never_contradicts_the_range(
+    value: float, half: float, placebos: tuple[float, ...]
+) -> None:
+    """The effect noticed 4 times in 5 is at least half the widest range beside it, or is not printed."""
+    made = an_estimate(value=value, half=half, placebos=placebos, std_error=13.1 * half)
+    finding = a_finding(made)
+    said = a_story(finding).said
+    low, high = made.intervals["0.99"]
+    if "noticed 4 in 5" in said:
+        assert printed_number(said["noticed 4 in 5"]) >= 100 * (high - low) / 2 - 0.005
+    else:
+        assert not placebos
+        assert (high - low) / 2 > 0.0085
+    assert said["promised 4 in 5"] == "0.85 points lower"
+    if placebos:
+        assert finding.estimate is not None
+        true = noticing.noticing(finding)
+        assert true.effect is not None
+        assert true.effect >= 0.0085
+        assert true.chance is not None
+        assert true.chance <= 0.16
+
+
+def test_the_promise_stands_until_the_look_and_in_the_annex() -> None:
+    """Before its look nothing of the years since is said; after it, the annex prints both."""
+    early = a_finding(
+        an_estimate("pupils_with_one_or_more_suspensions_rate", -0.1, 0.2, placebos=ERRORS, std_error=0.2)
+    )
+    assert early.verdict == "not_assessed"
+    assert noticing.noticing(early) == noticing.Noticing(effect=0.35, chance=0.16)
+    wide = a_finding(an_estimate(half=0.014, placebos=ERRORS, std_error=0.2))
+    annex = readable(present.describe(clear(wide, a_door()), "annex").html)
+    assert "before outcomes 0.85 points lower" in annex
+    assert re.search(r"those are wider 3\.\d\d points lower", annex)
+
+
+def test_set_in_advance_only_where_nothing_was_known() -> None:
+    """A look back says "set in the plan"; a plan that had seen nothing of the year may say "in advance"."""
+    unseen = PLAN.model_copy(update={"outcomes_seen": ()})
+    made = an_estimate(value=-0.0002, half=0.001)
+    row = Candidate.of(dataclasses.replace(made, plan_digest=unseen.digest), some_checks(), is_registered_row=True,
+                       uncovered=0.05, imbalance=0.1)  # fmt: skip
+    ahead = tell(judge_all((row,), unseen, report_year="2024/25")[0], a_door(unseen))
+    back = a_story(a_finding(made))
+    for story, said in ((ahead, "set in advance"), (back, "set in the plan")):
+        assert dict(words_council.facts(story))["Worth having"].endswith(f"({said})")
+        assert said in words_council.verdict(story)
+    assert "in advance" not in council_words(a_finding()) + council_words(a_finding(failed=("base_year",)))
+
+
+def test_what_could_not_be_checked_is_a_doubt() -> None:
+    """A serious check without a test stands beside those that failed; known events are named, once."""
+    events = tuple(f"other_events: {each.name}" for each in PLAN.events)
+    finding = checked(
+        false_start={"status": "no_test"},
+        specifications={"status": "no_test", "sentence": "No difference was noticed: nothing to break."},
+        largest_weight={"status": "fail"},
+        negative_control={"status": "no_test", "severity": "caution"},
+        other_events={"name": events[0], "status": "fail", "limit": None},
+    )
+    extra = dataclasses.replace(finding.checks[-1], name=events[2])
+    said = words_council.verdict(a_story(dataclasses.replace(finding, checks=(*finding.checks, extra))))
+    assert said.endswith(
+        "predicts (doubts: one council makes up much of the comparison mix; it could not be checked whether a "
+        "difference already showed the year before the start; known events here at the same time: “Families First "
+        "Pathfinder, wave 1” and “'In This Together' attendance campaign”)."
+    )
+
+
+def test_measured_coverage_is_quoted() -> None:
+    """Where it was measured for the plan, the page says how often such ranges held the truth."""
+    table = pa.table({"said_better": [0.0], "said_worse": [0.01], "coverage": [0.932], "n_worlds": [147]})
+    text = council_words(checked(calibrated_size={"table": table}))
+    assert "On real councils, ranges meant to hold it 95 times in 100 did so 93 times in 100." in text
+    assert "this method says better for 0 and worse for 1." in text
+    assert "On real councils" not in council_words(a_finding())
+
+
+@pytest.mark.parametrize(
+    ("finding", "title"),
+    [
+        (a_finding(), "Can’t tell yet: overall absence in Dorset, best guess 0.16 points higher than expected"),
+        (
+            a_finding(failed=("leave_one_region",)),
+            "Can’t tell, because the answer hangs on one region: overall absence in Dorset, best guess 0.16 points "
+            "higher than expected",
+        ),
+        (
+            a_finding(failed=("leave_one_region", "base_year")),
+            "Can’t tell, because of 2 checks: overall absence in Dorset, best guess 0.16 points higher than expected",
+        ),
+        (
+            a_finding(an_estimate("permanent_exclusion_rate", 0.005, 0.06)),
+            "Described only: the rate of permanent exclusions in Dorset, best guess 0.01 per 100 pupils higher than "
+            "expected",
+        ),
+        (not_out(), "The share of pupils with one or more suspensions in Dorset: not assessed yet, due July 2028"),
+    ],
+)
+def test_titles_follow_the_rule(finding: Finding, title: str) -> None:
+    """A guess that may be chance never leads; a failed check is the reason given, not chance."""
+    assert words_council.headline(a_story(finding)) == title
+
+
+def test_yet_only_where_more_is_to_come() -> None:
+    """After the last look the answer is "can't tell", not "can't tell yet", in title, verdict and table."""
+    made = an_estimate(post=("2024/25", "2025/26", "2026/27"))
+    last = a_finding(made, report_year="2026/27")
+    assert last.rule == 6
+    assert "yet" not in council_words(last)
+    assert words_council.headline(a_story(last)).startswith("Can’t tell: ")
+    assert present.tabulate(clear(last, a_door())).table.column("verdict").to_pylist() == ["Can’t tell"]
+    daily = a_finding(dataclasses.replace(made, source="daily"), report_year="2026/27")
+    assert words_council.headline(a_story(daily)).startswith("Can’t tell yet: ")
+
+
+def test_the_next_news_after_daily_figures_are_the_yearly_ones() -> None:
+    """The yearly figures of the same year come before the plan's next look."""
+    daily = a_finding(an_estimate(source="daily", post=("2024/25", "2025/26")), report_year="2025/26")
+    assert dates.later(a_story(daily)) == [
+        "Next: the yearly figures of 2025 to 2026, usually out by March 2027, will check these daily ones.",
+        "Last look: July 2028, with the figures of 2026 to 2027.",
+    ]
+
+
+def test_years_before_are_told_where_the_year_is_not_in_the_figures() -> None:
+    """What the files have is shown; what they lack is said, with the month in which it is usually out."""
+    outcome = "pupils_with_one_or_more_suspensions_rate"
+    rows = [(g, outcome, y, v) for g, v in (("Dorset", 0.031), ("Similar councils", 0.042)) for y in PLAN.base]
+    levels = pa.table({n: [row[i] for row in rows] for i, n in enumerate(("group", "outcome", "period", "value"))})
+    door = a_door()
+    assert words_council.happened(a_story(not_out(), levels)) == [
+        "The share of pupils with one or more suspensions in Dorset: 3.10% in 2022 to 2024 (average of two years); in "
+        "similar councils 4.20%.",
+        "Figures on the share of pupils with one or more suspensions in 2024 to 2025 are not in those used here; they "
+        "are usually out by July 2026.",
+    ]
+    row = present.tabulate(clear(not_out(), door), levels=clear(levels, door)).table.to_pylist()[0]
+    assert (row["before"], row["since"]) == ("3.10%", "not in the files read here")
+
+
+def test_what_is_only_described_has_no_date() -> None:
+    """An exploratory outcome without figures is described only; a second one has its date at the last look."""
+
+    def of(name: str) -> Finding:
+        row = dataclasses.replace(
+            Candidate(outcome=name, estimate=None, checks=(), phase="all", source="census", base=PLAN.base,
+                      post=("2024/25",), method=PLAN.method, is_registered_row=True))  # fmt: skip
+        return judge_all((row,), PLAN, report_year="2024/25")[0]
+
+    door = a_door()
+    shown = present.tabulate(clear((of("permanent_exclusion_rate"), of("suspension_rate")), door)).table
+    assert shown.column("verdict").to_pylist() == ["Described only", "Not assessed yet, due July 2028"]
+    assert "the plan gives it no verdict" in words_council.verdict(a_story(of("permanent_exclusion_rate"))).lower()
+    second = a_finding(an_estimate("persistent_absence_rate", 0.004, 0.02))
+    assert "is described only; the plan tests it in July 2028." in words_council.verdict(a_story(second))
+
+
+def test_no_other_group_stands_for_the_place() -> None:
+    """Where the place itself has no figures, no sentence gives it those of others."""
+    elsewhere = some_levels().filter(pa.array([g != "Dorset" for g in some_levels().column("group").to_pylist()]))
+    assert words_council.happened(a_story(a_finding(), elsewhere)) == [
+        "Figures on overall absence in 2024 to 2025 are not in those used here; they are usually out by March 2026."
+    ]
+
+
+def test_words_are_defined_once() -> None:
+    """The page says what the mix and similar councils are, and calls them nothing else."""
+    door = a_door()
+    page = readable(present.describe(clear(a_study(), door), "council", levels=clear(some_levels(), door)).html)
+    assert page.count("Comparison mix: a weighted average of other councils") == 1
+    assert page.count("Similar councils: the average of") == 1
+    assert "similar places" not in page
 
 
 def test_exaggeration_only_where_power_is_low() -> None:
@@ -387,8 +582,9 @@ def test_every_page_says_only_what_holds(value: float, half: float, p_value: flo
     finding = a_finding(an_estimate(value=value, half=half, p_value=p_value), failed=tuple(failed))
     text = council_words(finding)
     assert lint(text, "council") == ()
-    assert ("A gain that matters" in text) == ("gain" in finding.ruled_out)
-    assert ("A loss that matters" in text) == ("loss" in finding.ruled_out)
+    assert ("By this comparison, a gain that matters" in text) == ("gain" in finding.ruled_out)
+    assert ("By this comparison, a loss that matters" in text) == ("loss" in finding.ruled_out)
+    assert not re.search(r"\bA (gain|loss) that matters \([^)]*\) is ruled out", text)
     assert ("better than expected" in text) == (finding.verdict == "better_than_expected")
     assert ("worse than expected" in text) == (finding.verdict == "worse_than_expected")
     assert ("by enough to matter." in text or ", and by enough to matter" in text) == finding.enough_to_matter
@@ -396,7 +592,7 @@ def test_every_page_says_only_what_holds(value: float, half: float, p_value: flo
     if finding.rule == 2:
         assert "is ruled out" not in text
     for name in failed:
-        assert words_council.CHECKS[name] in text
+        assert doubts.CHECKS[name] in text
     assert "grade" not in text.lower()
 
 
@@ -406,9 +602,7 @@ def test_every_number_of_a_text_is_in_its_table() -> None:
     printed = " | ".join(text.quoted.column("printed").to_pylist())
     fixed = {"4", "5", "100", "25", "1"}  # "4 times in 5", "98 times in 100"
     words = readable(re.sub(r"<svg.*?</svg>", "", text.html, flags=re.S))
-    for look in PLAN.looks:
-        words = words.replace(look.due, "")
-    words = words.replace("September 2024", "")
+    words = re.sub(r"\b(March|July|September) 20\d\d\b", "", words)
     words = re.sub(r"\b20\d\d to 20\d\d\b", "", words)
     numbers = set(re.findall(r"\d+(?:\.\d+)?", words))
     assert numbers
@@ -423,6 +617,7 @@ def test_first_screen_of_the_council_page() -> None:
     assert heads == [
         "What happened",
         "Was it more than elsewhere?",
+        "Words used here",
         "When we’ll know more",
         "For whom",
         "Pupils with one or more suspensions",
@@ -661,16 +856,17 @@ def test_a_picture_of_checks_shows_every_status() -> None:
     picture = present.plot(clear(finding, a_door()), "checks")
     total = len(finding.checks)
     assert picture.title == (
-        f"Overall absence: {total - 5} of {total} checks passed, 3 failed, 1 could not be tested, 1 had nothing to test"
+        f"Overall absence: {total - 5} of {total - 1} checks passed, 2 failed, 1 could not be tested, 1 had nothing to "
+        "test; 1 known event at the same time"
     )
     said = svg_text(picture)
     counts = {word: said.count(word) for word in words_checks.STANDINGS.values()}
-    assert counts == {"passed": total - 5, "failed": 3, "could not be tested": 1, "nothing to test": 1}
+    assert counts == {"passed": total - 5, "failed": 2, "known": 1, "could not be tested": 1, "nothing to test": 1}
     assert "Failed: Same without the last year before (0.41 points, at most 0.25 points)" in picture.alt
     rows = {row["check"]: row for row in picture.table.table.to_pylist()}
     assert rows["Same without the last year before"]["share"] == "164%"
     assert rows["Schools sent their figures"]["share"] == "96%"
-    assert rows["Nothing else happened here alone: A campaign"]["share"] == "none"
+    assert rows["Known event at the same time: A campaign"]["share"] == "none"
     assert rows["Other ways of comparing agree"]["status"] == "nothing to test"
 
 
@@ -697,11 +893,11 @@ def test_failed_checks_are_drawn_or_said() -> None:
     door = a_door()
     drawn = present.failed_checks(clear(of_every_status(), door))
     assert isinstance(drawn, present.Picture)
-    assert drawn.title.endswith("3 of 18 checks failed".replace("18", str(len(PLAN.checks))))
-    assert "Failed without a number to draw: Nothing else happened here alone (A campaign)." in drawn.alt
+    assert drawn.title.endswith(f"2 of {len(PLAN.checks) - 1} checks failed")
+    assert "Known events at the same time: A campaign." in drawn.alt
     assert "p 0.02, at least p 0.05" in drawn.alt
     only_words = checked(other_events={"name": "other_events: A campaign", "status": "fail", "limit": None})
-    for finding, said in ((only_words, "(A campaign)."), (a_finding(), "No check failed")):
+    for finding, said in ((only_words, "Known events at the same time: A campaign."), (a_finding(), "No check failed")):
         text = present.failed_checks(clear(finding, door))
         assert isinstance(text, present.Text)
         assert said in text.html
@@ -730,7 +926,7 @@ def test_the_list_of_checks() -> None:
 def test_every_check_of_the_plan_has_words() -> None:
     """As a statement for the picture and as a reason for the verdict's sentence."""
     assert set(PLAN.checks) <= set(words_checks.NAMES)
-    assert set(PLAN.checks) <= set(words_council.CHECKS)
+    assert set(PLAN.checks) <= set(doubts.CHECKS)
     assert {design.method for design in PLAN.designs} <= set(words_checks.METHODS)
 
 

@@ -36,7 +36,7 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
         f"done, placebos of the year before noticed a difference in {100 * size:.1f} of 100, where "
         f"{100 * alpha:.0f} are meant and up to {100 * limit:.1f} can be chance."
     )
-    said = pa.table({name: [row[name]] for name in ("said_better", "said_worse", "n_worlds")})
+    said = pa.table({name: [row[name]] for name in ("said_better", "said_worse", "coverage", "n_worlds")})
     return (_result(status, sentence, size, limit, said),)
 
 

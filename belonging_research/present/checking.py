@@ -10,8 +10,7 @@ from belonging_research.errors import DisclosureError
 from belonging_research.findings import Finding
 from belonging_research.present import words_checks
 from belonging_research.present.display import Picture, Sheet, Text, seal_sheet
-from belonging_research.present.numbers import scale
-from belonging_research.present.story import Quoted, as_findings, quote_table, short_name
+from belonging_research.present.story import Quoted, as_findings, quote_table, scale_of, short_name
 
 _HEADINGS = {
     "check": "Check",
@@ -70,7 +69,7 @@ def failed_checks(cleared: Cleared[Any]) -> Picture | Text:
 
         return plot(cleared, "failed")
     tally = f"{short_name(finding.label)}: {words_checks.tally(finding.checks)}"
-    measure = scale(finding.outcome, finding.label, finding.unit, cleared.door.policy.rate_decimals)
+    measure = scale_of(finding, cleared.door.policy.rate_decimals)
     said = words_checks.numberless(failed) or "No check failed, so there is nothing to draw."
     found = [Quoted(finding=finding.id, quantity="checks", value=float(len(finding.checks)), printed=tally)]
     found += [

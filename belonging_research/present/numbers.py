@@ -22,6 +22,7 @@ RATES_OF_DAYS = frozenset(
         "suspended_or_excluded_sessions_rate",
     }
 )
+_NOTHING = 1e-9  # of a point: what arithmetic leaves of no difference
 _QUARTERS = {1: "a quarter of a day", 2: "half a day", 3: "three quarters of a day", 4: "one day"}
 
 
@@ -30,12 +31,14 @@ class Scale:
     """How one outcome's numbers are said.
 
     ``unit`` is the unit of its effects; ``per_100`` says that its level is a number of events per 100 pupils
-    rather than a share; ``decimals`` come from the secrecy policy.
+    rather than a share; ``decimals`` (of levels) come from the secrecy policy; ``effect_decimals`` are as many, or
+    more where the size that matters has more: an effect is said no coarser than what it is held against.
     """
 
     unit: OutcomeUnit
     per_100: bool
     decimals: int
+    effect_decimals: int
     days: bool
 
     def level(self, rate: float) -> str:
@@ -52,8 +55,8 @@ class Scale:
     def _digits(self, effect: float) -> str:
         size = abs(self.number(effect))
         if self.unit == "log_ratio":
-            return f"{size:.1f}".removesuffix(".0")
-        return f"{size:.{self.decimals}f}"
+            return digits(size, 1).removesuffix(".0")
+        return digits(size, self.effect_decimals)
 
     @property
     def noun(self) -> str:
@@ -66,8 +69,8 @@ class Scale:
 
     def limit(self, effect: float) -> str:
         """A size that the plan sets, said as it was set however coarse the figures are: "0.25 points"."""
-        digits = f"{abs(self.number(effect)):.4f}".rstrip("0").rstrip(".")
-        return "1 point" if digits == "1" and self.unit == "proportion" else f"{digits}{self.noun}"
+        exact = f"{abs(self.number(effect)):.4f}".rstrip("0").rstrip(".")
+        return "1 point" if exact == "1" and self.unit == "proportion" else f"{exact}{self.noun}"
 
     def limit_effect(self, effect: float) -> str:
         """A limit with its direction: "0.25 points lower", "10% lower"."""
@@ -75,8 +78,16 @@ class Scale:
         return f"{size} {_way(effect)}"
 
     def is_nothing(self, effect: float) -> bool:
-        """Whether an effect is nothing at the decimals printed."""
-        return float(self._digits(effect)) == 0
+        """Whether an effect is nothing at all. One too small for its decimals is said as "less than 0.01 points"."""
+        return abs(self.number(effect)) < _NOTHING
+
+    def gap(self, rate: float) -> str:
+        """How far one level lies from another, worked out before rounding: "0.16 points higher", "no difference"."""
+        if 100 * abs(rate) < _NOTHING:
+            return "no difference"
+        decimals = self.decimals if self.unit == "log_ratio" else self.effect_decimals
+        noun = " per 100 pupils" if self.per_100 else " points"
+        return f"{digits(100 * abs(rate), decimals)}{noun} {_way(rate)}"
 
     def effect(self, effect: float) -> str:
         """An effect with its direction: "0.16 points higher", "10% lower", "no different"."""
@@ -115,10 +126,28 @@ class Scale:
         return f"about {_QUARTERS.get(quarters, f'{days:.1f} days')}"
 
 
-def scale(outcome: str, label: str, unit: OutcomeUnit, decimals: int) -> Scale:
-    """The scale of an outcome: a level is per 100 pupils where its label says so."""
+def scale(outcome: str, label: str, unit: OutcomeUnit, decimals: int, sesoi: float = 1.0) -> Scale:
+    """The scale of an outcome: a level is per 100 pupils where its label says so.
+
+    ``decimals`` are the policy's, ``sesoi`` the smallest effect that matters, in ``unit``.
+    """
     per_100 = unit == "per_100_pupils" or "per 100" in label
-    return Scale(unit=unit, per_100=per_100, decimals=decimals, days=outcome in RATES_OF_DAYS)
+    own = f"{100 * sesoi if unit == 'proportion' else sesoi:.4f}".rstrip("0").partition(".")[2]
+    return Scale(
+        unit=unit,
+        per_100=per_100,
+        decimals=decimals,
+        effect_decimals=decimals if unit == "log_ratio" else max(decimals, len(own)),
+        days=outcome in RATES_OF_DAYS,
+    )
+
+
+def digits(size: float, decimals: int) -> str:
+    """A size at so many decimals, never "0.00" of something: "0.16", "less than 0.01"."""
+    rounded = f"{size:.{decimals}f}"
+    if float(rounded) == 0 and size >= _NOTHING:
+        return f"less than {10.0**-decimals:.{decimals}f}"
+    return rounded
 
 
 def _way(effect: float) -> str:
@@ -126,14 +155,16 @@ def _way(effect: float) -> str:
 
 
 def chance(probability: float) -> str:
-    """A probability in words: "about 1 in 6", "about 6 in 10", "less than 1 in 100"."""
+    """A probability in words, as round as it is known: "about 1 in 6", "about 1 in 20", "about 6 in 10"."""
     if probability < 0.01:
         return "less than 1 in 100"
     if probability > 0.95:
         return "more than 19 in 20"
-    if probability < 0.5:
-        return f"about 1 in {round(1 / probability)}"
-    return f"about {round(10 * probability)} in 10"
+    if probability >= 0.3:
+        return f"about {round(10 * probability)} in 10"
+    one_in = 1 / probability
+    step = 1 if one_in < 10.5 else 5 if one_in < 47.5 else 10
+    return f"about 1 in {step * round(one_in / step)}"
 
 
 def year(period: str) -> str:

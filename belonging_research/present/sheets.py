@@ -12,7 +12,7 @@ from belonging_research.findings import Finding
 from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
 from belonging_research.present.story import Story, as_findings, tell
-from belonging_research.present.words_council import VERDICTS
+from belonging_research.present.words_council import short
 
 Format = Literal["text", "count", "percent", "per_100", "points", "times", "chance", "plain"]
 
@@ -20,14 +20,14 @@ _OUTCOMES: Mapping[str, str] = {
     "outcome": "Outcome",
     "before": "Before",
     "since": "Since the start",
-    "verdict": "Compared with similar places",
+    "verdict": "Compared with the comparison mix",
     "best_guess": "Best guess of the difference",
     "range": "Range (95%)",
     "smallest": "Smallest difference worth having",
     "noticed": "Difference noticed 4 times in 5",
     "status": "Figures",
 }
-_MISSING = "no figure"
+_NOT_READ = "not in the files read here"
 
 
 def tabulate(
@@ -68,17 +68,16 @@ def tabulate(
 
 def _outcome_cells(story: Story) -> dict[str, str]:
     finding, said = story.finding, story.said
-    due = f", due {finding.due}" if finding.due else ""
-    verdict = VERDICTS[finding.verdict] + due if finding.suppressed is None else "Withheld"
-    if finding.rule == 1:
-        verdict = "Described only"
+    verdict = f"{short(story)}, due {story.due}" if story.due else short(story)
     if finding.signal_to_examine:
         verdict += "; a signal to examine"
-    place = story.place
+    place, missing = story.place, _NOT_READ if finding.estimate is None else "no figure"
+    if finding.suppressed is not None:
+        missing = "withheld"
     return {
         "outcome": _outcome_name(finding, story.name),
-        "before": said.get(f"before: {place}", _MISSING),
-        "since": said.get(f"since: {place}", _MISSING),
+        "before": said.get(f"before: {place}", missing),
+        "since": said.get(f"since: {place}", missing),
         "verdict": verdict,
         "best_guess": said.get("best guess", "not assessed"),
         "range": said.get("range at 95%", "not assessed"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 import pyarrow as pa
 
@@ -18,9 +17,9 @@ from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding
 from belonging_research.plan import Look, OutcomePlan, Plan
+from belonging_research.present.noticing import interval, noticing
 from belonging_research.present.numbers import Scale, chance, scale, year, years
-
-MIX = "Comparison mix"
+from belonging_research.present.trends import Trend, change, trends_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +30,6 @@ class Quoted:
     quantity: str
     value: float | None
     printed: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
-    """The level of one group before and since the start (rates, proportions)."""
-
-    group: str
-    before: float
-    since: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +80,33 @@ class Story:
         return None if estimate is None else interval(estimate, 1 - 2 * self.finding.alpha)
 
     @property
+    def range_name(self) -> str:
+        """What its range is called: a range rules nothing out where a check failed or nothing is tested."""
+        return "Still possible" if self.finding.rule >= 3 else "Range"
+
+    @property
+    def set_how(self) -> str:
+        """How the plan's limits were set: "in advance" only where no figure of the year was public before."""
+        return "in the plan" if self.plan.retrospective(self.report_year) else "in advance"
+
+    @property
+    def due(self) -> str | None:
+        """When the plan tests it, where it does: not what it only describes, phases among it."""
+        finding = self.finding
+        described = self.plan.outcome(finding.outcome).role == "exploratory"
+        return None if described or finding.phase != "all" or finding.subgroup is not None else finding.due
+
+    @property
+    def provisional(self) -> bool:
+        """Whether it rests on daily returns, which yearly figures will check."""
+        return self.finding.source == "daily"
+
+    @property
+    def here(self) -> Trend | None:
+        """The levels of the treated place; None where the figures have none."""
+        return next((each for each in self.trends if each.group == self.place), None)
+
+    @property
     def favourable(self) -> int:
         """+1 where more is better, else -1."""
         return 1 if self.finding.better == "higher" else -1
@@ -106,23 +123,6 @@ class Story:
     def _at_last(self, look: Look) -> bool:
         planned = next((o for o in self.plan.outcomes if o.name == self.finding.outcome), None)
         return planned is not None and planned.role == "secondary" and look == self.plan.looks[-1]
-
-
-def interval(estimate: Estimate, level: float) -> tuple[float, float]:
-    """The interval of an estimate at ``level`` (0 to 1), in its unit and the outcome's own direction.
-
-    Raises
-    ------
-    DisclosureError
-        If the estimate was made without that level.
-    """
-    for key, ends in estimate.intervals.items():
-        if math.isclose(float(key), level, abs_tol=1e-9):
-            return ends
-    raise DisclosureError(
-        f"{estimate.outcome}: no interval at {level:.4g}; it has {', '.join(sorted(estimate.intervals))}. "
-        "Estimate again with the plan's looks."
-    )
 
 
 def as_findings(cleared: Cleared[Finding] | Cleared[tuple[Finding, ...]]) -> tuple[Finding, ...]:
@@ -143,8 +143,8 @@ def as_findings(cleared: Cleared[Finding] | Cleared[tuple[Finding, ...]]) -> tup
 
 def tell(finding: Finding, door: Door, levels: pa.Table | None = None) -> Story:
     """The story of a finding. ``levels`` has columns group, outcome, period, value (rates, proportions)."""
-    measure = scale(finding.outcome, finding.label, finding.unit, door.policy.rate_decimals)
-    trends = _trends(finding, door.plan, levels)
+    measure = scale_of(finding, door.policy.rate_decimals)
+    trends = trends_of(finding, door.plan, levels)
     return Story(
         finding=finding,
         plan=door.plan,
@@ -157,9 +157,10 @@ def tell(finding: Finding, door: Door, levels: pa.Table | None = None) -> Story:
     )
 
 
-def scale_of(outcome: OutcomePlan, decimals: int) -> Scale:
-    """The scale of an outcome of the plan."""
-    return scale(outcome.name, outcome.label, outcome.unit, decimals)
+def scale_of(outcome: OutcomePlan | Finding, decimals: int) -> Scale:
+    """The scale of an outcome of the plan, or of a finding about it."""
+    name = outcome.outcome if isinstance(outcome, Finding) else outcome.name
+    return scale(name, outcome.label, outcome.unit, decimals, outcome.sesoi)
 
 
 def short_name(label: str) -> str:
@@ -179,60 +180,20 @@ def _low(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _trends(finding: Finding, plan: Plan, levels: pa.Table | None) -> tuple[Trend, ...]:
-    if levels is not None:
-        return _trends_of(levels, finding, plan.place)
-    estimate = finding.estimate
-    if estimate is None:
-        return ()
-    actual = {point.period: point.actual for point in estimate.path}
-    predicted = {point.period: point.predicted for point in estimate.path}
-    if not set(finding.base) <= set(actual):
-        return ()
-    place = Trend(group=plan.place, before=fmean(actual[each] for each in finding.base), since=estimate.actual)
-    if finding.verdict == "not_assessed":
-        return (place,)
-    mix = Trend(group=MIX, before=fmean(predicted[each] for each in finding.base), since=estimate.predicted)
-    return (place, mix)
-
-
-def _trends_of(levels: pa.Table, finding: Finding, place: str) -> tuple[Trend, ...]:
-    values: dict[str, dict[str, float]] = {}
-    for row in levels.to_pylist():
-        if row["outcome"] == finding.outcome and row["value"] is not None:
-            values.setdefault(row["group"], {})[row["period"]] = row["value"]
-    groups = sorted(values, key=lambda group: (group != place, list(values).index(group)))
-    needed = {*finding.base, *finding.post}
-    return tuple(
-        Trend(
-            group=group,
-            before=fmean(values[group][each] for each in finding.base),
-            since=fmean(values[group][each] for each in finding.post),
-        )
-        for group in groups
-        if needed <= set(values[group])
-    )
-
-
-def change(trend: Trend, measure: Scale) -> float:
-    """The change of a level in its printed number, worked out from the levels as printed."""
-    digits = measure.decimals
-    return round(round(100 * trend.since, digits) - round(100 * trend.before, digits), digits)
-
-
 def _said_levels(finding: Finding, trends: Sequence[Trend], measure: Scale) -> list[Quoted]:
     said = []
     for trend in trends:
+        for when, level in (("before", trend.before), ("since", trend.since)):
+            if level is not None:
+                said.append(_quoted(finding, f"{when}: {trend.group}", level, measure.level(level)))
         moved = change(trend, measure)
-        size = f"{abs(moved):.{measure.decimals}f}"
-        unit = " per 100 pupils" if measure.per_100 else " points"
-        words = "no change" if moved == 0 else f"{size}{unit} {'higher' if moved > 0 else 'lower'}"
-        said += [
-            _quoted(finding, f"before: {trend.group}", trend.before, measure.level(trend.before)),
-            _quoted(finding, f"since: {trend.group}", trend.since, measure.level(trend.since)),
-            _quoted(finding, f"change: {trend.group}", moved, words),
-        ]
-    time = measure.in_days(change(trends[0], measure) / 100) if trends else None
+        if moved is not None:
+            size = f"{abs(moved):.{measure.decimals}f}"
+            unit = " per 100 pupils" if measure.per_100 else " points"
+            words = "no change" if moved == 0 else f"{size}{unit} {'higher' if moved > 0 else 'lower'}"
+            said.append(_quoted(finding, f"change: {trend.group}", moved, words))
+    moved = change(trends[0], measure) if trends else None
+    time = None if moved is None else measure.in_days(moved / 100)
     return [*said, _quoted(finding, "change in days", None, time)] if time else said
 
 
@@ -250,12 +211,12 @@ def _said_effects(finding: Finding, measure: Scale) -> list[Quoted]:
     estimate = finding.estimate
     if estimate is None:
         return said
-    if estimate.detectable is not None:
-        noticed = sign * estimate.detectable
-        said.append(_quoted(finding, "noticed 4 in 5", noticed, measure.effect(noticed)))
-    if estimate.power_at_sesoi is not None:
-        power = estimate.power_at_sesoi
-        said.append(_quoted(finding, "chance", power, chance(power).removeprefix("about ")))
+    could = noticing(finding)
+    for quantity, size in (("noticed 4 in 5", could.effect), ("promised 4 in 5", estimate.detectable)):
+        if size is not None:
+            said.append(_quoted(finding, quantity, sign * size, measure.effect(sign * size)))
+    if could.chance is not None:
+        said.append(_quoted(finding, "chance", could.chance, chance(could.chance).removeprefix("about ")))
     said.append(_quoted(finding, "councils", float(estimate.n_reference), str(estimate.n_reference)))
     for name in ("detectable_05", "power_at_sesoi"):
         said += _said_plainly(finding, estimate, name, measure)
@@ -304,15 +265,16 @@ def _said_result(finding: Finding, estimate: Estimate, measure: Scale) -> list[Q
 
 
 def _said_calibrated(finding: Finding) -> list[Quoted]:
-    """What this method says of councils where nothing was done, of 100; nothing where that was not measured."""
+    """What this method says of councils where nothing was done, of 100, and how often its 95% ranges held the truth."""
     found = next((c.table for c in finding.checks if c.name == "calibrated_size" and c.table is not None), None)
     if found is None:
         return []
     row = found.to_pylist()[0]
-    return [
-        _quoted(finding, "false better of 100", row["said_better"], f"{100 * row['said_better']:.0f}"),
-        _quoted(finding, "false worse of 100", row["said_worse"], f"{100 * row['said_worse']:.0f}"),
-    ]
+    of_100 = {
+        "false better": row["said_better"], "false worse": row["said_worse"], "ranges held": row["coverage"],
+        "ranges meant": 0.95,
+    }  # fmt: skip
+    return [_quoted(finding, f"{name} of 100", share, f"{100 * share:.0f}") for name, share in of_100.items()]
 
 
 def _quoted(finding: Finding, quantity: str, value: float | None, printed: str) -> Quoted:

@@ -74,7 +74,8 @@ def _numbers(story: Story) -> list[tuple[str, str]]:
         (name, said[key])
         for name, key in (
             ("Estimate", "best guess"),
-            ("Detectable 4 times in 5, M, at this look's alpha", "noticed 4 in 5"),
+            ("Detectable 4 times in 5, M, at this look's alpha, before outcomes", "promised 4 in 5"),
+            ("The same, or from the years since where those are wider", "noticed 4 in 5"),
             ("Expected exaggeration of a noticed effect of size S (type M)", "exaggeration"),
         )
         if key in said

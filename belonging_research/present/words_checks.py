@@ -14,7 +14,7 @@ from belonging_research.findings.grades import NOTHING_TO_BREAK
 from belonging_research.outcomes import MEASURES
 from belonging_research.present.numbers import Scale
 
-Standing = Literal["pass", "fail", "no_test", "not_asked"]
+Standing = Literal["pass", "fail", "known", "no_test", "not_asked"]
 
 NAMES: Mapping[str, str] = {
     "inference_fits": "The test suits a single place",
@@ -34,11 +34,12 @@ NAMES: Mapping[str, str] = {
     "largest_weight": "No council dominates the comparison mix",
     "contaminated_donors": "Same without councils affected too",
     "negative_control": "Unmoved, as it should be",
-    "other_events": "Nothing else happened here alone",
+    "other_events": "Known event at the same time",
 }
 STANDINGS: Mapping[Standing, str] = {
     "pass": "passed",
     "fail": "failed",
+    "known": "known",
     "no_test": "could not be tested",
     "not_asked": "nothing to test",
 }
@@ -71,38 +72,50 @@ def kind(check: CheckResult) -> str:
 
 def name(check: CheckResult) -> str:
     """A check as a statement that holds where it passed, with what it is about."""
-    about = check.name.partition(":")[2].strip()
+    subject = about(check)
     words = NAMES.get(kind(check), kind(check).replace("_", " ").capitalize())
-    if not about:
+    if not subject:
         return words
-    return f"{words}: {MEASURES[about].label.lower() if about in MEASURES else about}"
+    return f"{words}: {MEASURES[subject].label.lower() if subject in MEASURES else subject}"
+
+
+def about(check: CheckResult) -> str:
+    """What a check is about, where it has several: "negative_control: x" is about "x"."""
+    return check.name.partition(":")[2].strip()
 
 
 def standing(check: CheckResult) -> Standing:
-    """Its status, with "nothing to test" apart from "could not be tested"."""
+    """Its status, with "nothing to test" apart from "could not be tested", and a known event apart from a failure."""
+    if kind(check) == "other_events" and about(check) and check.status == "fail":
+        return "known"
     nothing = NOTHING_TO_BREAK in check.sentence or check.sentence.startswith("Does not apply")
     return "not_asked" if check.status == "no_test" and nothing else check.status
 
 
 def tally(checks: Iterable[CheckResult]) -> str:
-    """ "11 of 15 checks passed, 1 failed, 3 could not be tested"."""
+    """ "11 of 15 checks passed, 1 failed, 3 could not be tested; 2 known events at the same time"."""
     standings = [standing(check) for check in checks]
     counts = {each: standings.count(each) for each in STANDINGS}
-    said = [f"{counts['pass']} of {len(standings)} checks passed"]
+    said = [f"{counts['pass']} of {len(standings) - counts['known']} checks passed"]
     said += [f"{counts[each]} failed" for each in ("fail",) if counts[each]]
     said += [f"{counts[each]} could not be tested" for each in ("no_test",) if counts[each]]
     said += [f"{counts[each]} had nothing to test" for each in ("not_asked",) if counts[each]]
-    return ", ".join(said)
+    events = counts["known"]
+    return ", ".join(said) + (f"; {events} known event{'s' if events > 1 else ''} at the same time" if events else "")
 
 
 def numberless(checks: Iterable[CheckResult]) -> str:
-    """Failed checks that have no number against a limit, in one sentence; empty where there are none."""
-    left = [check for check in checks if check.status == "fail" and share_of_limit(check) is None]
-    return f"Failed without a number to draw: {'; '.join(grouped(left))}." if left else ""
+    """Failed checks without a number against a limit, and known events, in a sentence each; empty if there are none."""
+    all_of_them = [check for check in checks if check.status == "fail" and share_of_limit(check) is None]
+    left = [check for check in all_of_them if standing(check) == "fail"]
+    events = [about(check) for check in all_of_them if standing(check) == "known"]
+    said = [f"Failed without a number to draw: {'; '.join(grouped(left))}."] if left else []
+    said += [f"Known events at the same time: {'; '.join(events)}."] if events else []
+    return " ".join(said)
 
 
 def grouped(checks: Iterable[CheckResult], measure: Scale | None = None) -> list[str]:
-    """Checks by name, those of one kind together: "Nothing else happened here alone (this; that)".
+    """Checks by name, those of one kind together: "Known event at the same time (this; that)".
 
     With ``measure``, each with its value and limit where it has them.
     """

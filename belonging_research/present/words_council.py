@@ -1,6 +1,6 @@
 """The wording for councillors and governors. Every sentence that a council page prints is made here.
 
-Two questions stay apart: what happened (levels, here and in similar places), and whether it was more than
+Two questions stay apart: what happened (levels, here and elsewhere), and whether it was more than
 elsewhere (the verdict). The subject is the place since its start, never the strategy.
 """
 
@@ -10,69 +10,70 @@ import html
 import math
 from collections.abc import Sequence
 
-from belonging_research.checks.result import CheckResult
 from belonging_research.present.bar import verdict_bar
+from belonging_research.present.dates import later, more_to_come, usually_out
+from belonging_research.present.doubts import because, because_briefly, doubts
 from belonging_research.present.numbers import listed, year
-from belonging_research.present.story import Story, Trend, change
+from belonging_research.present.story import Story
+from belonging_research.present.trends import MIX, SIMILAR, Trend, change
 
-# A check in words that follow "because".
-CHECKS: dict[str, str] = {
-    "inference_fits": "the test does not fit the design",
-    "series_complete": "figures are missing",
-    "calibrated_size": "the test raises too many false alarms",
-    "false_start": "a difference already showed the year before the start",
-    "base_year": "the answer depends on which earlier years it is measured from",
-    "sources_agree": "the yearly and the daily figures disagree",
-    "leave_one_donor": "the answer hangs on one comparison council",
-    "leave_one_region": "the answer hangs on one region",
-    "coverage": "too few schools sent figures, or their number moved",
-    "code_bridge": "the answer depends on how the change of register codes is counted",
-    "settled": "the latest figures may still be corrected",
-    "support": "no mix of other councils comes near to this place",
-    "breakdown": "the difference would not stand if trends had parted a little anyway",
-    "specifications": "other sound ways of comparing do not agree",
-    "largest_weight": "one council makes up much of the comparison mix",
-    "contaminated_donors": "the answer changes without councils that may have been affected too",
-    "negative_control": "something that nothing here could move has moved",
-    "other_events": "other things happened here at the same time",
-}
 VERDICTS: dict[str, str] = {
     "better_than_expected": "Better than expected",
     "worse_than_expected": "Worse than expected",
     "as_expected": "About as expected",
-    "cannot_tell": "Can’t tell yet",
+    "cannot_tell": "Can’t tell",
     "not_assessed": "Not assessed yet",
 }
 
 
+def short(story: Story) -> str:
+    """The answer in two or three words; "yet" only where more is to come."""
+    finding = story.finding
+    if finding.suppressed is not None:
+        return "Withheld"
+    if finding.rule == 1 or (finding.verdict == "not_assessed" and _only_described(story)):
+        return "Described only"
+    yet = " yet" if finding.verdict == "cannot_tell" and finding.rule != 2 and more_to_come(story) else ""
+    return f"{VERDICTS[finding.verdict]}{yet}"
+
+
+def _only_described(story: Story) -> bool:
+    return story.due is None and story.plan.outcome(story.finding.outcome).role == "exploratory"
+
+
 def headline(story: Story) -> str:
-    """The finding in one line, for the title of a picture."""
+    """The finding in one line, for the title of a picture; a guess that may be chance never leads it."""
     finding, subject, place = story.finding, story.subject, story.place
     if finding.suppressed is not None:
         return f"{subject} in {place}: withheld"
     if finding.verdict == "not_assessed":
-        due = f", due {finding.due}" if finding.due else ""
-        return f"{subject} in {place}: not assessed yet{due}"
-    guess = story.said["best guess"]
-    than = "from expected" if guess == "no different" else "than expected"
+        due = f", due {story.due}" if story.due else ""
+        return f"{subject} in {place}: {_low(short(story))}{due}"
     if finding.verdict == "cannot_tell":
-        if finding.role == "exploratory":
-            return f"{subject} in {place}: {guess} {than}, described only"
-        return f"{subject} in {place}: {guess} {than}, but we can’t tell it from chance"
+        return f"{short(story)}{because_briefly(story)}: {_low(subject)} in {place}, best guess {_guess(story)}"
     if finding.verdict == "as_expected":
         return f"{subject} in {place} was about as expected"
-    return f"{subject} in {place} was {VERDICTS[finding.verdict].lower()}: {guess}"
+    return f"{subject} in {place} was {VERDICTS[finding.verdict].lower()}: {story.said['best guess']}"
+
+
+def _guess(story: Story) -> str:
+    guess = story.said["best guess"]
+    return f"{guess} {'from expected' if guess == 'no different' else 'than expected'}"
 
 
 def happened(story: Story) -> list[str]:
-    """What happened: levels and changes here, then elsewhere."""
-    if not story.trends:
+    """What happened: levels and changes here, then elsewhere; what is not in the figures is said."""
+    here = story.here
+    if here is None:
         return [_not_out(story)]
-    sentences = [_here(story, story.trends[0])]
-    if len(story.trends) > 1:
-        others = "; ".join(_elsewhere(trend, story) for trend in story.trends[1:])
-        sentences.append(f"{others[0].upper()}{others[1:]}.")
-    if story.finding.source == "daily":
+    if change(here, story.scale) is None:
+        return _one_side(story, here)
+    sentences = [_here(story, here)]
+    others = [_elsewhere(each, story) for each in story.trends if each is not here]
+    told = "; ".join(each for each in others if each)
+    if told:
+        sentences.append(f"{told[0].upper()}{told[1:]}.")
+    if story.provisional:
         sentences.append("These figures are provisional (daily returns); the yearly figures follow.")
     return sentences
 
@@ -90,28 +91,46 @@ def _here(story: Story, place: Trend) -> str:
     )
 
 
+def _one_side(story: Story, here: Trend) -> list[str]:
+    """The levels of the years that have figures, before or since, and which years have none."""
+    when, years = ("before", "base years") if here.since is None else ("since", "post years")
+    levels = [(each.group, story.said.get(f"{when}: {each.group}")) for each in story.trends]
+    elsewhere = [f"{_where(group)} {level}" for group, level in levels if level and group != here.group]
+    rest = f"; {'; '.join(elsewhere)}" if elsewhere else ""
+    told = f"{story.subject} in {story.place}: {story.said[f'{when}: {here.group}']} in {story.said[years]}{rest}."
+    if when == "since":
+        return [told, f"Figures of {story.said['base years']} are not in those used here."]
+    return [told, _not_out(story)]
+
+
 def _not_out(story: Story) -> str:
-    return f"Figures on {_low(story.subject)} in {story.said['post years']} are not out yet."
+    return (
+        f"Figures on {_low(story.subject)} in {year(story.report_year)} are not in those used here; they are usually "
+        f"out by {usually_out(story, yearly=not story.provisional)}."
+    )
 
 
 def _moved(trend: Trend, story: Story) -> str:
-    return "rose" if change(trend, story.scale) > 0 else "fell"
+    return "rose" if (change(trend, story.scale) or 0) > 0 else "fell"
 
 
 def _more(trend: Trend, story: Story) -> str:
-    return "more" if change(trend, story.scale) > 0 else "less"
+    return "more" if (change(trend, story.scale) or 0) > 0 else "less"
 
 
 def _elsewhere(trend: Trend, story: Story) -> str:
-    where = f"in {'the comparison mix' if trend.group == 'Comparison mix' else _low_group(trend.group)}"
+    moved = change(trend, story.scale)
+    if moved is None:
+        return ""
     before, since = story.said[f"before: {trend.group}"], story.said[f"since: {trend.group}"]
-    if not change(trend, story.scale):
-        return f"{where} it stayed at {since}"
-    return f"{where} it {_moved(trend, story)} from {before} to {since}"
+    if not moved:
+        return f"{_where(trend.group)} it stayed at {since}"
+    return f"{_where(trend.group)} it {_moved(trend, story)} from {before} to {since}"
 
 
-def _low_group(group: str) -> str:
-    return _low(group) if group.split(" ")[0] in ("Similar", "Comparison", "Statistical") else group
+def _where(group: str) -> str:
+    names = {MIX: "the comparison mix", SIMILAR: "similar councils"}
+    return f"in {names.get(group, group)}"
 
 
 def _low(text: str) -> str:
@@ -121,22 +140,22 @@ def _low(text: str) -> str:
 def verdict(story: Story) -> str:
     """The verdict in one sentence, failed checks named in it."""
     finding, since = story.finding, f"in {story.place} since {story.since}"
-    subject, doubts = story.subject, _doubts(story)
+    subject, but = story.subject, doubts(story)
     if finding.verdict == "not_assessed":
         return _not_assessed(story)
     if finding.rule == 1:
-        return f"{subject} {since} is described only; the plan gives it no verdict{doubts}."
+        return f"{subject} {since} is described only; {_no_verdict(story)}{but}."
     if finding.verdict == "cannot_tell":
-        yet = " yet" if finding.rule == 6 else ""
+        yet = " yet" if short(story).endswith("yet") else ""
         return (
             f"We cannot tell{yet} whether {_low(subject)} {since} differed from what its comparison mix "
-            f"predicts{_because(story)}{doubts}."
+            f"predicts{because(story)}{but}."
         )
     if finding.verdict == "as_expected":
         return (
             f"{subject} {since} was about as expected: any difference from its comparison mix is smaller "
-            f"than {story.said['smallest size']}, the smallest that was set in advance as worth "
-            f"having{doubts}."
+            f"than {story.said['smallest size']}, the smallest that was set {story.set_how} as worth "
+            f"having{but}."
         )
     word = VERDICTS[finding.verdict].lower()
     matter = (
@@ -145,45 +164,27 @@ def verdict(story: Story) -> str:
         else f"; whether by enough to matter ({story.said['smallest size']}) is not settled"
     )
     guess = story.said["best guess"]
-    return f"{subject} {since} was {word}: {guess} than its comparison mix predicts{matter}{doubts}."
+    return f"{subject} {since} was {word}: {guess} than its comparison mix predicts{matter}{but}."
 
 
 def _not_assessed(story: Story) -> str:
     finding = story.finding
     if finding.suppressed is not None:
         return f"{story.subject} in {story.place} is withheld, so that no child can be recognised."
-    when = f"The test is due in {finding.due}." if finding.due else "The plan has no further test of it."
-    if finding.estimate is None and not story.trends:
-        return f"{_not_out(story)} {when}"
-    return f"The plan tests {_low(story.subject)} in {story.place} at a later look. {when}"
+    told = [] if story.here is not None and story.here.since is not None else [_not_out(story)]
+    tested = _no_verdict(story)
+    return " ".join([*told, f"{tested[0].upper()}{tested[1:]}."])
 
 
-def _blocking(story: Story) -> list[CheckResult]:
-    return [
-        check
-        for check in story.finding.checks
-        if (check.severity in ("fatal", "serious") and check.status == "fail")
-        or (check.severity == "fatal" and check.status == "no_test")
-    ]
-
-
-def _in_words(check: CheckResult) -> str:
-    words = CHECKS.get(check.name.partition(":")[0], f"the check “{check.name.replace('_', ' ')}” failed")
-    return words if check.status == "fail" else f"it could not be checked whether {words}"
-
-
-def _because(story: Story) -> str:
-    if story.finding.rule != 2:
-        return ""
-    reasons = [_in_words(check) for check in _blocking(story)]
-    return f", because {listed(reasons)}" if reasons else ", because the comparison is too thin for an answer"
-
-
-def _doubts(story: Story) -> str:
-    """Failed checks that do not decide the verdict, named in its sentence all the same."""
-    named = _blocking(story) if story.finding.rule == 2 else []
-    failed = [check for check in story.finding.checks if check.status == "fail" and check not in named]
-    return f" (a doubt: {listed(list(dict.fromkeys(_in_words(check) for check in failed)))})" if failed else ""
+def _no_verdict(story: Story) -> str:
+    """When the plan gives it one, if at all."""
+    planned = story.plan.outcome(story.finding.outcome)
+    if planned.role == "exploratory" or story.finding.phase != "all":
+        return "the plan gives it no verdict"
+    # A second outcome is described before the plan's last look: it has a date although nothing of it is due now.
+    look = story.later_looks[0] if story.later_looks else None
+    due = story.due or (look.due if look else None)
+    return f"the plan tests it in {due}" if due else "the plan has no further test of it"
 
 
 def informs(story: Story) -> list[str]:
@@ -195,13 +196,12 @@ def informs(story: Story) -> list[str]:
 
 def facts(story: Story) -> list[tuple[str, str]]:
     """The facts beside the verdict bar, each with its name."""
-    said, guess = story.said, story.said["best guess"]
+    said = story.said
     days = f", {said['best guess in days']} a pupil a year" if "best guess in days" in said else ""
-    than = "from expected" if guess == "no different" else "than expected"
     return [
-        ("Still possible" if story.finding.rule >= 3 else "Range", said["still possible"]),
-        ("Best guess", f"{guess} {than}{days}"),
-        ("Worth having", f"{said['smallest gain']} or more (set in advance)"),
+        (story.range_name, said["still possible"]),
+        ("Best guess", f"{_guess(story)}{days}"),
+        ("Worth having", f"{said['smallest gain']} or more (set {story.set_how})"),
     ]
 
 
@@ -210,18 +210,18 @@ def _range(story: Story) -> list[str]:
     low, high = story.still_possible or (-math.inf, math.inf)
     made = f"Ranges made this way are meant to hold the truth {said['holds the truth']}"
     if finding.rule == 2:
-        return [f"{made}, were it not for these doubts."]
+        return [f"{made}, were it not for these doubts.", *_held(story)]
     if finding.rule == 1:
-        return [f"{made}."]
+        return [f"{made}.", *_held(story)]
     beyond = (
         ""
         if math.isinf(low) or math.isinf(high)
         else "By this comparison, anything beyond what is still possible is ruled out. "
     )
-    sentences = [f"{beyond}{made}."]
+    sentences = [f"{beyond}{made}.", *_held(story)]
     if finding.rule == 6 and (low > 0 or high < 0):
         sentences.append(
-            "The range leaves out no difference, but the rule set in advance for this look asks for more, "
+            f"The range leaves out no difference, but the rule set {story.set_how} for this look asks for more, "
             "so nothing is claimed."
         )
     if finding.signal_to_examine:
@@ -229,10 +229,20 @@ def _range(story: Story) -> list[str]:
     return sentences
 
 
+def _held(story: Story) -> list[str]:
+    """How often such ranges did hold the truth, where that was measured for this plan."""
+    if "ranges held of 100" not in story.said:
+        return []
+    return [
+        f"On real councils, ranges meant to hold it {story.said['ranges meant of 100']} times in 100 did so "
+        f"{story.said['ranges held of 100']} times in 100."
+    ]
+
+
 def _ruled_out(story: Story) -> list[str]:
     words = {
-        "gain": f"A gain that matters ({story.said['smallest gain']} or more) is ruled out.",
-        "loss": f"A loss that matters ({story.said['smallest loss']} or more) is ruled out.",
+        "gain": f"By this comparison, a gain that matters ({story.said['smallest gain']} or more) is ruled out.",
+        "loss": f"By this comparison, a loss that matters ({story.said['smallest loss']} or more) is ruled out.",
     }
     return [words[each] for each in ("gain", "loss") if each in story.finding.ruled_out]
 
@@ -283,20 +293,6 @@ def _wrong(story: Story) -> list[str]:
     ]
 
 
-def later(story: Story) -> list[str]:
-    """When more will be known."""
-    looks = story.later_looks
-    if story.finding.suppressed is not None:
-        return []
-    if not looks:
-        return ["The plan has no later test of it."]
-    first, last = looks[0], looks[-1]
-    sentences = [f"Next look: {first.due}, with the figures of {year(first.report_year)}."]
-    if last != first:
-        sentences.append(f"Last look: {last.due}, with the figures of {year(last.report_year)}.")
-    return sentences
-
-
 def _look_back(story: Story) -> list[str]:
     if story.assessed is None or not story.plan.retrospective(story.report_year):
         return []
@@ -321,12 +317,13 @@ def many(stories: Sequence[Story]) -> str:
     rows = [
         ("What happened", _paragraph([*happened(lead), *_look_back(lead)])),
         ("Was it more than elsewhere?", _answer(lead)),
+        ("Words used here", _paragraph(terms(lead))),
         ("When we’ll know more", _paragraph(later(lead))),
         ("For whom", _paragraph([_for_whom(stories)])),
     ]
     for story in tested:
         if story is not lead:
-            rows.append((story.name, _answer(story)))
+            rows.append((story.name, _told(story)))
     if lead.plan.contact:
         rows.append(("Ask", _paragraph([lead.plan.contact])))
     body = "\n".join(f"<dt>{html.escape(title)}</dt>\n<dd>{text}</dd>" for title, text in rows)
@@ -343,13 +340,27 @@ def _for_whom(stories: Sequence[Story]) -> str:
     return f"{groups}Nothing is known from these figures about single groups of pupils, young carers among them."
 
 
+def terms(story: Story) -> list[str]:
+    """The two groups that the place is set beside, and what "expected" means, each told once."""
+    groups = {each.group for each in story.trends}
+    mix = (
+        f"Comparison mix: a weighted average of other councils, chosen to match {story.place} before the start. "
+        f"Expected: what the mix predicts for {story.place} since then."
+    )
+    similar = f"Similar councils: the average of the councils statistically most like {story.place}."
+    return [mix, *([similar] if SIMILAR in groups else [])]
+
+
+def _told(story: Story) -> str:
+    """An outcome after the lead: its levels where it has no answer to show them in, then the answer."""
+    if story.assessed is None and story.here is not None and story.finding.suppressed is None:
+        told = happened(story)
+        return f"{_paragraph(told[:1])}\n{_answer(story)}"
+    return _answer(story)
+
+
 def _answer(story: Story) -> str:
-    short = VERDICTS[story.finding.verdict] if story.finding.suppressed is None else "Withheld"
-    if story.finding.rule == 1:
-        short = "Described only"
-    elif story.finding.rule == 2:
-        short = "Can’t tell"
-    answer = f"<p><strong>{short}.</strong> {html.escape(verdict(story))}</p>"
+    answer = f"<p><strong>{short(story)}.</strong> {html.escape(verdict(story))}</p>"
     if story.assessed is None:
         return answer
     return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph(informs(story))}"

@@ -27,7 +27,7 @@ from belonging_research.present.figures import (
     twin,
 )
 from belonging_research.present.figures.canvas import STYLE, Drawing, seal_picture
-from belonging_research.present.numbers import Scale, scale, year
+from belonging_research.present.numbers import Scale, year
 from belonging_research.present.story import as_findings, scale_of, short_name, subject, tell
 
 KINDS = ("twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing")
@@ -69,7 +69,7 @@ def _twin(cleared: Cleared[Any], title: str | None) -> Drawing:
     if not isinstance(value, Estimate | Finding) or estimate is None or not estimate.path:
         raise DisclosureError("a twin needs a Finding or an Estimate that has figures and a path.")
     label = value.label if isinstance(value, Finding) else _label(plan, estimate.outcome)
-    measure = scale(estimate.outcome, label, estimate.unit, door.policy.rate_decimals)
+    measure = scale_of(plan.outcome(estimate.outcome), door.policy.rate_decimals)
     compare = not (isinstance(value, Finding) and value.verdict == "not_assessed")
     if title is None and isinstance(value, Finding):
         title = words_council.headline(tell(value, door))
@@ -94,7 +94,7 @@ def _interval(cleared: Cleared[Any], title: str | None) -> Drawing:
 
 
 def _measure(finding: Finding, cleared: Cleared[Any]) -> Scale:
-    return scale(finding.outcome, finding.label, finding.unit, cleared.door.policy.rate_decimals)
+    return scale_of(finding, cleared.door.policy.rate_decimals)
 
 
 def _checks(cleared: Cleared[Any], title: str | None) -> Drawing:
@@ -106,12 +106,13 @@ def _checks(cleared: Cleared[Any], title: str | None) -> Drawing:
 
 def _failed(cleared: Cleared[Any], title: str | None) -> Drawing:
     finding = checked(cleared)
+    events = sum(words_checks.standing(check) == "known" for check in finding.checks)
     failed = [check for check in words_checks.in_order(finding) if check.status == "fail"]
     if not any(words_checks.share_of_limit(check) is not None for check in failed):
         raise DisclosureError(
             "no failed check of this finding has a number beside a limit; failed_checks(cleared) then says so in words."
         )
-    shown = f"{short_name(finding.label)}: {len(failed)} of {len(finding.checks)} checks failed"
+    shown = f"{short_name(finding.label)}: {len(failed) - events} of {len(finding.checks) - events} checks failed"
     return checks.draw_failed(failed, _measure(finding, cleared), title=title or shown, stamp=cleared.door.stamp)
 
 
@@ -256,7 +257,7 @@ def _what_happened(series: dict[str, dict[str, float]], plan: Plan, short: str, 
     before = [period for period in sorted(here) if period < plan.post[0]]
     last = max(here)
     if not before or last < plan.post[0]:
-        return f"{short} in {plan.place} and in similar places"
+        return f"{short} in {plan.place} and in similar councils"
     return (
         f"{short} in {plan.place}: {level(here[before[-1]])} in {year(before[-1])}, {level(here[last])} in {year(last)}"
     )

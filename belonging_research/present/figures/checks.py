@@ -36,10 +36,11 @@ _ROW, _HEAD, _LINE = 0.26, 0.34, 0.125
 _LOOKS: dict[words.Standing, dict[str, object]] = {
     "pass": {"marker": "o", "ms": 7, "mfc": NAVY, "mec": NAVY},
     "fail": {"marker": "X", "ms": 8.5, "mfc": PLUM, "mec": PLUM},
+    "known": {"marker": "s", "ms": 6, "mfc": GREY, "mec": GREY},
     "no_test": {"marker": "D", "ms": 6, "mfc": "white", "mec": GREY, "mew": 1.4},
     "not_asked": {"marker": "_", "ms": 8, "mec": GREY, "mew": 1.6},
 }
-_INK: dict[words.Standing, str] = {"pass": NAVY, "fail": PLUM, "no_test": GREY, "not_asked": GREY}
+_INK: dict[words.Standing, str] = {"pass": NAVY, "fail": PLUM, "known": GREY, "no_test": GREY, "not_asked": GREY}
 
 
 def draw(checks: Sequence[CheckResult], measure: Scale, *, title: str, stamp: str) -> Drawing:
@@ -130,7 +131,7 @@ def _row(axes: Axes, at: float, check: CheckResult, lines: Sequence[str], measur
 def _alt(checks: Sequence[CheckResult], measure: Scale, title: str) -> str:
     """Those that failed or could not be tested by name, and which of the passed came nearest to its limit."""
     text = f"{title}. One row for each check, its value against its limit where it has both."
-    for status, words_before in (("fail", "Failed"), ("no_test", "Could not be tested")):
+    for status, words_before in (("fail", "Failed"), ("no_test", "Could not be tested"), ("known", "Known")):
         named = words.grouped([check for check in checks if words.standing(check) == status], measure)
         text += f" {words_before}: {'; '.join(named)}." if named else ""
     passed = [(words.share_of_limit(check), check) for check in checks if words.standing(check) == "pass"]

@@ -19,7 +19,8 @@ from belonging_research.present.figures.canvas import (
     blank,
     room,
 )
-from belonging_research.present.story import Story, interval
+from belonging_research.present.noticing import interval
+from belonging_research.present.story import Story
 
 HEIGHT = 3.6
 

@@ -16,7 +16,8 @@ from belonging_research.present.figures.canvas import (
     blank,
     room,
 )
-from belonging_research.present.story import Story, interval
+from belonging_research.present.noticing import interval
+from belonging_research.present.story import Story
 
 LIMIT = 5.0  # sizes beyond five times the smallest that matters end in an arrow
 

@@ -1,0 +1,75 @@
+"""The ranges of an estimate and what it could have noticed, so that no page promises more than its range allows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from belonging_research.errors import DisclosureError, EstimateError
+from belonging_research.estimators.placebo import detectable_effect, power_at
+from belonging_research.estimators.result import Estimate
+from belonging_research.findings import Finding
+
+
+def interval(estimate: Estimate, level: float) -> tuple[float, float]:
+    """The interval of an estimate at ``level`` (0 to 1), in its unit and the outcome's own direction.
+
+    Raises
+    ------
+    DisclosureError
+        If the estimate was made without that level.
+    """
+    for key, ends in estimate.intervals.items():
+        if math.isclose(float(key), level, abs_tol=1e-9):
+            return ends
+    raise DisclosureError(
+        f"{estimate.outcome}: no interval at {level:.4g}; it has {', '.join(sorted(estimate.intervals))}. "
+        "Estimate again with the plan's looks."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticing:
+    """The effect noticed 4 times in 5 and the chance to notice the smallest that matters; None where not known.
+
+    ``effect`` is a size in the finding's unit, ``chance`` a probability; both at this look's alpha.
+    """
+
+    effect: float | None
+    chance: float | None
+
+
+def noticing(finding: Finding) -> Noticing:
+    """What could be noticed: before its look as promised, else the less favourable of promised and come true.
+
+    The promise is made with the errors of a year before the start. Those of the years since may be wider, and the
+    range printed beside it is made of them: a promise below half that range would contradict it.
+    """
+    estimate = finding.estimate
+    if estimate is None:
+        return Noticing(effect=None, chance=None)
+    promised = Noticing(effect=estimate.detectable, chance=estimate.power_at_sesoi)
+    if finding.verdict == "not_assessed":
+        return promised
+    true = _come_true(estimate, finding)
+    effects = [each.effect for each in (promised, true) if each.effect is not None]
+    chances = [each.chance for each in (promised, true) if each.chance is not None]
+    most = max(effects, default=None)
+    low, high = interval(estimate, 1 - finding.alpha)
+    return Noticing(
+        effect=most if most is not None and most >= (high - low) / 2 else None, chance=min(chances, default=None)
+    )
+
+
+def _come_true(estimate: Estimate, finding: Finding) -> Noticing:
+    """From the errors of the comparison councils in the years since the start, where the estimate carries them."""
+    errors = np.asarray(estimate.placebos, dtype=float)
+    try:
+        return Noticing(
+            effect=detectable_effect(errors, estimate.std_error, finding.alpha),
+            chance=power_at(errors, estimate.std_error, finding.sesoi, finding.alpha),
+        )
+    except EstimateError:  # no errors, all nothing, or too few for this alpha
+        return Noticing(effect=None, chance=None)
