@@ -144,8 +144,14 @@ def input_records(extract: Extract) -> list[dict[str, Any]]:
     ]
 
 
+_MENTORS = (
+    "Councils that had attendance-mentor pilots are among those compared: there was no published list of them with "
+    "dates to go by, so the comparison was not made again without them."
+)
+
+
 def departures_of(plan: Plan, extract: Extract) -> tuple[str, ...]:
-    """Where this run departs from a plan that was registered before outcomes were seen, in sentences."""
+    """Where this run departs from its design, or from a plan registered before outcomes were seen, in sentences."""
     departures = []
     if plan.registered is None and not plan.simulated:
         departures.append("The plan has not been registered anywhere: it is a draft.")
@@ -154,6 +160,8 @@ def departures_of(plan: Plan, extract: Extract) -> tuple[str, ...]:
             f"Figures of {', '.join(plan.outcomes_seen)} were public when the plan was written: "
             "its findings about them are retrospective."
         )
+    if "contaminated_donors" in plan.checks and not plan.simulated:
+        departures.append(_MENTORS)
     if plan.look(extract.report_year) is None:
         departures.append(f"The plan has no look at {extract.report_year}: nothing is tested this year.")
     return tuple(departures)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from belonging_research.errors import ReportError
 from belonging_research.plan import Plan
-from belonging_research.present.numbers import year
+from belonging_research.present.numbers import listed, year
 from belonging_research.reports.render import Rendered, deeper, in_scroll_areas
 from belonging_research.reports.results import ReleasedTable
 
@@ -117,16 +117,31 @@ def safe(fragment: str) -> Markup:
     return Markup(fragment)
 
 
-def notebook_page(shell: Shell, rendered: Rendered) -> str:
-    """The page of one notebook: its words, its cleared displays, its code folded."""
+def notebook_page(shell: Shell, plan: Plan, report_year: str, rendered: Rendered) -> str:
+    """The page of one notebook: the place and years it is about, its words, its cleared displays, its code folded."""
     return page(
         "notebook",
         shell,
         f"{rendered.name}.html",
         rendered.title,
+        about=_about(plan, report_year),
         body=safe(rendered.body),
         n_left_out=rendered.n_left_out,
     )
+
+
+def _about(plan: Plan, report_year: str) -> str:
+    """Which council, which years, compared with what: the same on every page, so that each can be read alone."""
+    since = [each for each in plan.post if each <= report_year]
+    return (
+        f"“Here” is {plan.place}. “The start” is {plan.treated[0].start:%B %Y}: figures since then are those of "
+        f"{_years(since)}, figures before it those of {_years(plan.base)}. Elsewhere means other councils in "
+        f"{plan.country}."
+    )
+
+
+def _years(periods: Sequence[str]) -> str:
+    return listed([year(each) for each in periods])
 
 
 def table_html(table: ReleasedTable, headings: Mapping[str, str] | None = None, caption: str | None = None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,3 +211,25 @@ def given(notebook: Notebook, values: Mapping[str, Value]) -> dict[str, Value]:
             raise ReportError(f"{notebook.path.name}: parameter {name} must be a {KNOWN[name].__name__}.")
         chosen[name] = values[name]
     return chosen
+
+
+def shown(source: str, values: Mapping[str, Value]) -> str:
+    """A parameters cell as a page shows it: the run's values in place of the defaults, and no place of a machine.
+
+    ``values`` are those that a reader may see; a parameter that is not among them (a folder, a ledger) keeps its
+    default, which works on any machine.
+    """
+    lines = []
+    for line in source.splitlines():
+        match = _DECLARED.match(line)
+        value = values.get(match["name"]) if match else None
+        if match is None or value is None:
+            lines.append(line)
+        else:
+            text = f'"{value}"' if isinstance(value, str) else repr(value)
+            lines.append(f"{match['before']}{text}{match['comment'] or ''}")
+    return "\n".join(lines)
+
+
+# A declaration takes one line; a value that holds "#" is quoted, so the comment is what follows the last quote.
+_DECLARED = re.compile(r"(?P<before>(?P<name>\w+)\s*:\s*\w+\s*=\s*)(?:\"[^\"]*\"|'[^']*'|[^#\s]+)(?P<comment>\s*#.*)?$")

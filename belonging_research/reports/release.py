@@ -14,7 +14,7 @@ from belonging_research.reports.annex import annex_page, annex_tables
 from belonging_research.reports.dictionary import dictionary_table
 from belonging_research.reports.manifest import departures_of
 from belonging_research.reports.pages import Link, council_page, index_page, notebook_page, shell_of
-from belonging_research.reports.parameters import Notebook, read_notebook
+from belonging_research.reports.parameters import Notebook, Value, read_notebook
 from belonging_research.reports.render import Rendered, render
 from belonging_research.reports.results import (
     ReleasedTable,
@@ -39,7 +39,11 @@ LATEST = ("findings", "levels", "sources", "dictionary")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What a release is made from. ``data_as_at`` is printed; ``truth`` is that of a simulated study."""
+    """What a release is made from.
+
+    ``data_as_at`` is printed, ``parameters`` are the run's own that name no place; ``truth`` is that of a simulated
+    study.
+    """
 
     plan: Plan
     extract: Extract
@@ -48,6 +52,7 @@ class Release:
     data_as_at: dt.date | None
     draft: bool
     only: str | None
+    parameters: Mapping[str, Value]
     truth: Truth | None
 
     @property
@@ -86,7 +91,10 @@ def release(job: Release, notebooks: Sequence[Notebook], restricted: Path, relea
     """
     ledgers = {each.name: read_ledger(restricted / f"{each.name}.ledger.jsonl") for each in notebooks}
     refuse(audit([entry for each in notebooks for entry in ledgers[each.name]], job.plan))
-    rendered = [_render(each, restricted, ledgers[each.name]) for each in notebooks]
+    rendered = [
+        render(each.name, read_notebook(restricted / f"{each.name}.ipynb"), ledgers[each.name], job.parameters)
+        for each in notebooks
+    ]
     findings = findings_of(ledgers, job.truth)
     tables = all_tables(job, findings, ledgers, rendered)
     audience = next((each.name for each in notebooks if "audience" in each.parameters), None)
@@ -103,10 +111,6 @@ def release(job: Release, notebooks: Sequence[Notebook], restricted: Path, relea
         left_out={each.name: each.n_left_out for each in rendered if each.n_left_out},
         pages_left_out=missing,
     )
-
-
-def _render(notebook: Notebook, restricted: Path, ledger: Sequence[LedgerEntry]) -> Rendered:
-    return render(notebook.name, read_notebook(restricted / f"{notebook.name}.ipynb"), ledger)
 
 
 def _pages_left_out(only: str | None, audience: str | None) -> tuple[str, ...]:
@@ -169,7 +173,7 @@ def _pages(
     shell = bare.with_links(_links(rendered, has_council))
     departures = departures_of(job.plan, job.extract)
     verdicts = next((table for table in tables if table.id == "verdicts"), None)
-    files = {f"{each.name}.html": notebook_page(shell, each) for each in rendered}
+    files = {f"{each.name}.html": notebook_page(shell, job.plan, job.report_year, each) for each in rendered}
     files["index.html"] = index_page(shell, verdicts, missing, [t for t in tables if t.id in LATEST])
     files["annex.html"] = annex_page(shell, job.plan, job.extract, tables, departures=departures, left_out=missing)
     lead = next((each for each in rendered if each.name == audience), None)

@@ -17,6 +17,7 @@ import mistune
 
 from belonging_research.disclosure import LedgerEntry, payload_sha256, sealed_display
 from belonging_research.errors import ReportError
+from belonging_research.reports.parameters import Value, shown
 
 _H1 = re.compile(r"^#[ \t]+(?P<title>.+?)[ \t#]*$", re.M)
 _TABLE = re.compile(r"<table\b.*?</table>", re.S)
@@ -77,8 +78,13 @@ def in_scroll_areas(fragment: str, label: str) -> str:
     return _TABLE.sub(area, fragment)
 
 
-def render(name: str, notebook: Any, ledger: Sequence[LedgerEntry]) -> Rendered:
+def render(
+    name: str, notebook: Any, ledger: Sequence[LedgerEntry], parameters: Mapping[str, Value] | None = None
+) -> Rendered:
     """The page body of an executed notebook.
+
+    Its code is shown with ``parameters``, the run's own values that name no place; the cell with which they were
+    injected names places, and is not shown.
 
     Raises
     ------
@@ -93,15 +99,17 @@ def render(name: str, notebook: Any, ledger: Sequence[LedgerEntry]) -> Rendered:
         if "injected-parameters" in cell.metadata.get("tags", []):
             continue
         source = str(cell.source)
+        if "parameters" in cell.metadata.get("tags", []):
+            source = shown(source, parameters or {})
         if cell.cell_type == "markdown":
             if not title:
                 title, source = _title_of(source)
             parts += [_code(code), words_to_html(source)]
             code = []
         elif cell.cell_type == "code":
-            shown = [cleared_display(output, ledger) for output in cell.get("outputs", [])]
-            cleared = [each for each in shown if each is not None]
-            left_out += len(shown) - len(cleared)
+            outputs = [cleared_display(output, ledger) for output in cell.get("outputs", [])]
+            cleared = [each for each in outputs if each is not None]
+            left_out += len(outputs) - len(cleared)
             if cleared:
                 parts += [_code(code), *(each.html for each in cleared)]
                 code = []

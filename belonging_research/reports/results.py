@@ -203,6 +203,7 @@ def sources_table(extract: Extract) -> ReleasedTable:
         {
             **{name: getattr(each, name) for name in SOURCE_COLUMNS if hasattr(each, name)},
             "as_at": each.as_at.isoformat() if each.as_at else None,
+            "dated_by": each.dated_by or ("a list without a date" if each.rows_used else "no row used"),
             "rows_left_out": sum(each.excluded.values()),
         }
         for each in extract.files

@@ -205,17 +205,25 @@ def _text(values: Any) -> Any:
 
 
 def _values(run: _Run, notebook: Notebook, restricted: Path) -> dict[str, Value]:
-    values: dict[str, Value] = {
+    places: dict[str, Value] = {
         "plan": str(run.plan_path),
         "data": DATA_SEPARATOR.join(str(path) for path in run.data),
-        "report_year": run.extract.report_year,
-        "data_as_at": run.extract.asked.isoformat() if run.extract.asked else "",
         "ledger": str(restricted / f"{notebook.name}.ledger.jsonl"),
         "ledgers": str(restricted),
+    }
+    return given(notebook, {**_open_values(run), **places})
+
+
+def _open_values(run: _Run) -> dict[str, Value]:
+    """The parameters of a run that name no place of this machine: what a page may show of them."""
+    return {
+        "plan": run.plan.study,
+        "data": "" if run.plan.simulated else "(the files that the technical annex lists)",
+        "report_year": run.extract.report_year,
+        "data_as_at": run.extract.asked.isoformat() if run.extract.asked else "",
         "draft": DRAFT,
         "audience": AUDIENCE,
     }
-    return given(notebook, values)
 
 
 def _jobs(run: _Run, restricted: Path) -> tuple[Job, ...]:
@@ -288,6 +296,7 @@ def _release(run: _Run, restricted: Path) -> Released:
         data_as_at=run.extract.data_as_at,
         draft=DRAFT,
         only=run.only,
+        parameters=_open_values(run),
         truth=_truth(run),
     )
     return release(job, run.notebooks, restricted, run.partial / "released")
