@@ -34,13 +34,13 @@ class Request:
     """What is asked of every reader.
 
     ``through`` is the report year; ``data_as_at`` the day after which nothing may have been published;
-    ``councils`` the codes of the lookups (None where the folder has none); ``year_types`` the meaning of LAIT's
-    years by measure (None without its dictionary).
+    ``councils`` the old codes of the lookups, each with its GSS codes (None where the folder has none);
+    ``year_types`` the meaning of LAIT's years by measure (None without its dictionary).
     """
 
     through: str
     data_as_at: dt.date | None = None
-    councils: frozenset[str] | None = None
+    councils: Mapping[str, frozenset[str]] | None = None
     year_types: Mapping[str, str] | None = None
 
 

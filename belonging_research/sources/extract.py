@@ -19,7 +19,7 @@ from belonging_research.sources.account import SourceFile, dated, provenance
 from belonging_research.sources.batch import LATE, Batch, Request
 from belonging_research.sources.discovery import Discovery, Found, discover, read_batch
 from belonging_research.sources.figures import Reading, empty_figures
-from belonging_research.sources.lookups import councils_of, councils_table, read_lookups
+from belonging_research.sources.lookups import codes_of, councils_of, councils_table, read_lookups
 from belonging_research.sources.repeats import each_figure_once
 from belonging_research.tables import academic_year
 
@@ -91,7 +91,7 @@ def load_extract(
     request = Request(
         through=through,
         data_as_at=data_as_at,
-        councils=frozenset(c.la_code for c in looked_up.councils) or None,
+        councils=codes_of(looked_up.councils) or None,
         year_types=looked_up.year_types,
     )
     read = _read_figures(found.files, request)

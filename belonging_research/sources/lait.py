@@ -25,8 +25,9 @@ from belonging_research.sources.batch import (
     numbers,
     refuse_duplicates,
 )
-from belonging_research.sources.figures import Reading, drop_not_in_force, refuse_unknown_councils
+from belonging_research.sources.figures import Reading
 from belonging_research.sources.layouts import Family
+from belonging_research.sources.places import drop_not_in_force, refuse_unknown_councils
 from belonging_research.tables import FIGURES, academic_year, year_label
 
 

@@ -110,6 +110,14 @@ def _year(batch: Batch, row: Mapping[str, str], column: str) -> int | None:
     return int(text)
 
 
+def codes_of(councils: Sequence[Council]) -> Mapping[str, frozenset[str]]:
+    """Each council's old code to the GSS codes that any lookup gives it."""
+    found: dict[str, set[str]] = {}
+    for council in councils:
+        found.setdefault(council.la_code, set()).update({council.gss_code} if council.gss_code else ())
+    return {code: frozenset(gss) for code, gss in found.items()}
+
+
 def councils_of(figures: pa.Table) -> tuple[Council, ...]:
     """Councils as the figures name them, for a folder without a lookup."""
     rows = figures.filter(pc.equal(figures["level"], "council"))
