@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from belonging_research.calibrate.drawing import Drawn, draw_outcomes
 from belonging_research.calibrate.worlds import CountyWorld
 from belonging_research.checks import CHECKS, CheckResult, run_checks
+from belonging_research.errors import PanelError
 from belonging_research.estimators import estimate
-from belonging_research.estimators.county import Reference, fit, reference
-from belonging_research.estimators.placebo import interval, placebo_p
+from belonging_research.estimators.county import Reference, false_start_reference, fit, reference
+from belonging_research.estimators.placebo import detectable_effect, interval, placebo_p
 from belonging_research.findings import Finding, assess
 from belonging_research.findings.families import holm
 from belonging_research.findings.rules import BLOCKING, Verdict
@@ -18,6 +19,7 @@ from belonging_research.plan import Plan
 
 PRIMARY = "overall_absence_rate"
 ONLY_IF_NOTICED = frozenset({"breakdown", "specifications"})
+MEASURED_HERE = "calibrated_size"  # reads what a calibration found: a new one must not hang on the last
 DECIDED = frozenset({"better_than_expected", "worse_than_expected"})
 
 
@@ -62,8 +64,7 @@ def conduct_study(world: CountyWorld, plan: Plan, number: int) -> Study:
     panel = build_panel(drawn.outcomes, plan)
     said: list[tuple[str, str, Verdict]] = []
     for look in plan.looks:
-        at = replace(panel, report_year=look.report_year)
-        found = findings_at(at, plan)
+        found = findings_at(panel.at(look.report_year), plan)
         said += [
             (look.report_year, outcome, finding.verdict if finding else "cannot_tell")
             for outcome, finding in found.items()
@@ -72,7 +73,7 @@ def conduct_study(world: CountyWorld, plan: Plan, number: int) -> Study:
             break  # what a look has said stands, whatever a later one would say
     made = estimate(panel, plan, PRIMARY)
     # The two that only a noticed difference is asked would split studies by what they found.
-    checks = run_checks(made, panel, plan, only=tuple(name for name in plan.checks if name not in ONLY_IF_NOTICED))
+    checks = run_checks(made, panel, plan, only=tuple(each for each in _checks(plan) if each not in ONLY_IF_NOTICED))
     low, high = made.intervals["0.95"]
     return Study(
         world=world.name, number=number, third=drawn.third, pupils=drawn.pupils, verdicts=tuple(said),
@@ -87,8 +88,13 @@ def _draw(world: CountyWorld, plan: Plan, number: int) -> Drawn:
     drawn = draw_outcomes(world, plan, plan.rng(*key))
     if not world.effect_in_detectable:
         return drawn
-    before = estimate(build_panel(drawn.outcomes, plan), plan, PRIMARY).detectable
-    return draw_outcomes(world, plan, plan.rng(*key), detectable=before or 0.0)
+    panel = build_panel(drawn.outcomes, plan)
+    of = _specification(panel, plan, PRIMARY)
+    if of is None:
+        raise PanelError(f"world {world.name}: no series of {PRIMARY} has every post year")
+    promised, _ = false_start_reference(panel, plan, of)
+    before = detectable_effect(promised.z, promised.scale, plan.alpha(panel.report_year)) / 100
+    return draw_outcomes(world, plan, plan.rng(*key), detectable=before)
 
 
 def _caught(world: CountyWorld, checks: tuple[CheckResult, ...]) -> bool | None:
@@ -110,21 +116,32 @@ def findings_at(panel: Panel, plan: Plan) -> dict[str, Finding | None]:
     adjusted = holm([placebo_p(value, of.scale, of.z) for value, of in tested], len(look.outcomes))
     noticed = any(p <= look.alpha for p in adjusted)
     if noticed or any(_is_small(placed, plan, o, look.alpha) for o, placed in seen.items() if placed):
-        findings = assess(panel, plan, beside=False)
+        findings = assess(panel, plan, beside=False, only=_checks(plan))
         return {each.outcome: each for each in findings.main if each.role != "exploratory"}
     return dict.fromkeys(look.outcomes)
 
 
+def _checks(plan: Plan) -> tuple[str, ...]:
+    return tuple(name for name in plan.checks if name != MEASURED_HERE)
+
+
 def _placed(panel: Panel, plan: Plan, outcome: str) -> tuple[float, Reference] | None:
     """The treated unit's effect and its placebos, in hundredths; None where the figures are not out."""
+    of = _specification(panel, plan, outcome)
+    if of is None:
+        return None
+    comparison = compare(panel, plan, of)
+    fitted = fit(comparison, plan)
+    return float(fitted.effects[0]), reference(comparison, fitted)
+
+
+def _specification(panel: Panel, plan: Plan, outcome: str) -> Specification | None:
+    """The registered row's, None where no series has every post year."""
     post = tuple(p for p in plan.post if p <= panel.report_year)
     source = deciding_source(panel, plan, outcome, post)
     if source is None:
         return None
-    of = Specification(outcome=outcome, source=source, phase="all", method=plan.method, base=plan.base, post=post)
-    comparison = compare(panel, plan, of)
-    fitted = fit(comparison, plan)
-    return float(fitted.effects[0]), reference(comparison, fitted)
+    return Specification(outcome=outcome, source=source, phase="all", method=plan.method, base=plan.base, post=post)
 
 
 def _is_small(placed: tuple[float, Reference], plan: Plan, outcome: str, alpha: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,10 +90,38 @@ def fit(comparison: Comparison, plan: Plan) -> Fit:
     predictors, rule = comparison.predictors, plan.estimator
     if method == "synthetic_control" and comparison.fortnights.shape[1]:
         predictors = comparison.fortnights
-    weights = leave_one_out_simplex_weights(predictors, donors, penalty=_simplex_penalty(method, plan))
-    if method == "ridge_augmented_synthetic_control":
-        weights = ridge_augmented_weights(predictors, weights, donors, penalty=rule.augmentation_penalty)
+    augmented = rule.augmentation_penalty if method == "ridge_augmented_synthetic_control" else None
+    weights = _weights(_Array.of(predictors), _simplex_penalty(method, plan), augmented)
     return Fit(effects=comparison.outcome - weights @ comparison.outcome, weights=weights, judged=everyone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """Predictors that can be compared: shape and bytes."""
+
+    shape: tuple[int, ...]
+    content: bytes
+
+    @classmethod
+    def of(cls, values: Floats) -> _Array:
+        return cls(values.shape, np.ascontiguousarray(values).tobytes())
+
+    @property
+    def values(self) -> Floats:
+        return np.frombuffer(self.content).reshape(self.shape)
+
+
+# Looks, post years, checks and outcomes ask for the same mixes over and over: weights never see the post period.
+@lru_cache(maxsize=64)
+def _weights(predictors: _Array, penalty: float, augmentation: float | None) -> Floats:
+    """(n, n) mixes of all units but the treated first one; not to be written to."""
+    values = predictors.values
+    donors = np.arange(len(values)) > 0
+    weights = leave_one_out_simplex_weights(values, donors, penalty=penalty)
+    if augmentation is not None:
+        weights = ridge_augmented_weights(values, weights, donors, penalty=augmentation)
+    weights.flags.writeable = False
+    return weights
 
 
 def _simplex_penalty(method: Method, plan: Plan) -> float:

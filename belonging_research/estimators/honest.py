@@ -31,7 +31,7 @@ _FIRST_STAGE = 0.1  # share of alpha that the hybrid test spends on its first st
 _ANGLES = 4096  # of the plane, for the least favourable critical value, which they give to 6 digits or more
 _SCAN, _ROUNDS = 33, 10  # each round keeps 1/32 of the range, so ten are 15 digits
 _GROWTH, _GROWTHS = 1.25, 250  # of the bound, in search of the breakdown
-_HALVINGS = 16  # to five digits: a bound on how far trends may part is read to one or two
+_BITS, _FAR = 17, 1e9  # five digits: a bound on how far trends may part is read to one or two
 _TINY = 1e-24  # a variance this small beside the largest is rounding
 
 
@@ -84,8 +84,8 @@ def breakdown_smoothness(
 ) -> float | None:
     """The m up to which :func:`smoothness_interval` excludes 0; None where it does not at m = 0 already.
 
-    The first m at which 0 enters, looked for in steps of a quarter, then halved to five digits. In the outcome's
-    unit a period squared. Arguments and errors as there.
+    The first m at which 0 enters, looked for in steps of a quarter, then by Brent's method to five digits. In the
+    outcome's unit a period squared. Arguments and errors as there.
     """
     study, alpha = _checked(betahat, sigma, n_pre, weights), _checked_alpha(level)
     # A bend much below the effect's own standard error cannot show, so the search starts there.
@@ -106,23 +106,21 @@ def breakdown_relative_magnitude(
 
 
 def _breakdown(interval: Callable[[float], tuple[float, float]], start: float) -> float | None:
-    def excludes(bound: float) -> bool:
+    def clearance(bound: float) -> float:
+        # How far 0 lies outside; an end at infinity must not make the search's secant one.
         low, high = interval(bound)
-        return low > 0 or high < 0
+        return min(max(low, -high, -_FAR), _FAR)
 
-    if not excludes(0.0):
+    if clearance(0.0) <= 0:
         return None
     low, high = 0.0, start
     for _ in range(_GROWTHS):
-        if not excludes(high):
+        if clearance(high) <= 0:
             break
         low, high = high, high * _GROWTH
     else:
         return math.inf
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if excludes(middle) else (low, middle)
-    return low
+    return float(brentq(clearance, low, high, xtol=2.0**-_BITS * high, rtol=2.0**-_BITS))
 
 
 def _smoothness(study: _EventStudy, m: float, alpha: float) -> tuple[float, float]:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _LEAST_PLACEBOS = 4
 # Share of the variance that falls with size, on an even grid of its log-odds, both ends included.
 _SHARES = np.concatenate([[0.0], 1 / (1 + np.exp(-np.arange(-8.0, 8.01, 0.125))), [1.0]])
-_HALVINGS = 30  # of a grid cell, which is narrow where the share nears 0 or 1
+_STEPS, _SETTLED = 60, 1e-11  # the most steps in a grid cell, and the step that ends them
 
 
 def fit_size_variance(errors: Floats, sizes: Floats) -> tuple[float, float]:
@@ -208,7 +208,7 @@ def _fit_each(errors: Floats, sizes: Floats, chosen: NDArray[np.bool_]) -> Float
     """(a0, b0) of each row's chosen errors, (b, 2).
 
     With s^2 = t ((1 - r) + r u), u = inverse size over its mean, the best t given r is closed, so one
-    number is searched for: a grid over all of [0, 1], since the profile may have two dips, then halving.
+    number is searched for: a grid over all of [0, 1], since the profile may have two dips, then Newton's steps.
     """
     inverse = 1.0 / sizes
     unit, largest = float(inverse.mean()), float(np.abs(errors).max())
@@ -218,7 +218,7 @@ def _fit_each(errors: Floats, sizes: Floats, chosen: NDArray[np.bool_]) -> Float
     counts = weights.sum(axis=1, keepdims=True)
     profile = np.log(weights @ (squares / height).T / counts) + weights @ np.log(height).T / counts
     best = np.argmin(profile, axis=1)
-    on_grid, between = _SHARES[best], _halve(squares, excess, weights, best)
+    on_grid, between = _SHARES[best], _root(squares, excess, weights, best)
     level_on, loss_on = _level_and_loss(squares, excess, weights, on_grid)
     level_between, loss_between = _level_and_loss(squares, excess, weights, between)
     inside = loss_between < loss_on
@@ -236,22 +236,34 @@ def _level_and_loss(squares: Floats, excess: Floats, weights: Floats, share: Flo
     return level, loss
 
 
-def _halve(squares: Floats, excess: Floats, weights: Floats, best: NDArray[np.intp]) -> Floats:
-    """The share where each profile's slope changes sign, in the cells beside the best grid point, (b,)."""
+def _root(squares: Floats, excess: Floats, weights: Floats, best: NDArray[np.intp]) -> Floats:
+    """The share where each profile's slope changes sign, in the cells beside the best grid point, (b,).
+
+    Newton's step where it stays in the bracket, else its middle; the bracket keeps the sign change throughout.
+    """
     low = _SHARES[np.maximum(best - 1, 0)]
     high = _SHARES[np.minimum(best + 1, len(_SHARES) - 1)]
-    counts = weights.sum(axis=1)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        inverse = 1.0 / (1.0 + middle[:, None] * excess)
+    counts, share = weights.sum(axis=1), _SHARES[best]  # at an end of [0, 1] the first slope may settle it
+    settled = np.zeros(len(weights), dtype=bool)
+    for _ in range(_STEPS):
+        inverse = 1.0 / (1.0 + share[:, None] * excess)
         each = weights * inverse
-        relative = each @ excess / counts
-        fit = each * squares
-        slope = relative - (fit * inverse) @ excess / fit.sum(axis=1)
+        twice = each * inverse
+        level = each @ squares
+        tilt = twice @ (squares * excess) / level
+        slope = each @ excess / counts - tilt
+        bend = 2 * ((twice * inverse) @ (squares * excess**2)) / level - twice @ excess**2 / counts - tilt**2
         rising = slope > 0
-        high, low = np.where(rising, middle, high), np.where(rising, low, middle)
-    out: Floats = (low + high) / 2
-    return out
+        high, low = np.where(rising, share, high), np.where(rising, low, share)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ahead = share - slope / bend
+        inside = (bend > 0) & (ahead >= low) & (ahead <= high)
+        moved = np.where(settled, share, np.where(inside, ahead, (low + high) / 2))
+        settled |= np.abs(moved - share) <= _SETTLED
+        share = moved
+        if settled.all():
+            break
+    return share
 
 
 def _check_errors(errors: Floats, sizes: Floats, *, least: int = _LEAST_PLACEBOS) -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -73,6 +73,12 @@ class Panel:
         """All parts in one table."""
         return pa.concat_tables(list(self.parts.values()))
 
+    def at(self, report_year: str) -> Panel:
+        """The same figures read at another look."""
+        other = replace(self, report_year=report_year)
+        _GRIDS[other] = _GRIDS.setdefault(self, {})
+        return other
+
 
 def build_panel(
     outcomes: pa.Table, plan: Plan, *, layer: Literal["county"] = "county", neighbours: pa.Table | None = None
@@ -107,7 +113,7 @@ def build_panel(
     donors, exclusions = _donor_pool(councils, plan, treated)
     panel = Panel(
         layer=layer,
-        report_year=metadata.get("report_year", max(frame["period"])),
+        report_year=metadata.get("report_year", frame["period"].max()),
         data_as_at=dt.date.fromisoformat(metadata["data_as_at"]) if metadata.get("data_as_at") else None,
         digest=_digest(frame, plan),
         parts=_parts(frame),
@@ -144,8 +150,8 @@ def _one_series(frame: pd.DataFrame) -> pd.DataFrame:
 def _donor_pool(
     councils: pd.DataFrame, plan: Plan, treated: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[Left, ...]]:
-    current = set(councils.loc[councils["period"] >= plan.base[-1], "unit"])
-    everyone = sorted(set(councils["unit"]) - set(treated))
+    current = set(councils.loc[councils["period"] >= plan.base[-1], "unit"].unique())
+    everyone = sorted(set(councils["unit"].unique()) - set(treated))
     named = {e.unit: e.reason for e in plan.excluded}
     reasons: dict[str, str] = {}
     for unit in everyone:
