@@ -13,9 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from belonging_research.calibrate import (
-    PRIMARY,
     SCHEMA,
-    THIRDS,
     Figures,
     Row,
     Task,
@@ -27,10 +25,11 @@ from belonging_research.calibrate import (
 )
 from belonging_research.disclosure import Door, clear, open_door
 from belonging_research.errors import ReportError
-from belonging_research.outcomes import MEASURES, derive_outcomes
+from belonging_research.outcomes import derive_outcomes
 from belonging_research.plan import Plan
 from belonging_research.present import plot, tabulate
 from belonging_research.present.display import Picture, Sheet
+from belonging_research.reports.calibration_words import COLUMNS, few_shown, intro, sentences, sheets, table_of_rows
 from belonging_research.reports.manifest import folder_digest
 from belonging_research.reports.pages import page, safe, shell_of
 from belonging_research.reports.render import cleared_display
@@ -46,18 +45,8 @@ from belonging_research.reports.writing import (
 from belonging_research.sources import Extract, load_extract
 
 Progress = Callable[[str, int, int], None]
+STANDS, FEW = "where_every_council_stands.csv", "few_treated.csv"
 _ROOMS = ("tables", "plan", "sources", "outcomes", "panel", "estimators", "checks", "findings", "calibrate")
-_COLUMNS = {
-    "world": "World",
-    "group": "Councils",
-    "n_worlds": "Times tried",
-    "false": "False better or worse",
-    "right": "Right",
-    "cannot_tell": "Can’t tell",
-    "coverage": "95% ranges that hold the truth",
-    "bias": "Bias, points",
-    "caught": "Caught by its check",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,10 +158,10 @@ def _write(
     door = open_door(plan, through=str(restricted / "ledger.jsonl"))
     stands = standing(plan, figures) if figures is not None else None
     if stands is not None and stands.num_rows:
-        write_atomically(released / "where_every_council_stands.csv", _csv(stands))
+        write_atomically(released / STANDS, _csv(stands))
     few = few_treated(plan, figures) if figures is not None else None
     if few is not None and few.num_rows:
-        write_atomically(released / "few_treated.csv", _csv(few))
+        write_atomically(released / FEW, _csv(few))
     page_text = _page(plan, door, rows, stands, few, extract, calibration_id)
     write_atomically(released / "index.html", page_text)
     # The clock stands here only: the released files are the same bytes each time.
@@ -197,113 +186,39 @@ def _page(
 ) -> str:
     shell = shell_of(plan, calibration_id, plan.post[0], extract.data_as_at if extract else None, True)
     shown = {
-        part: _display(tabulate(clear(_table(chosen), door, name=f"calibration_{part}_{kind}"), title=title,
-                                headings=_COLUMNS), door)
-        for part, kind, title, chosen in _sheets(rows)
+        part: _display(tabulate(clear(table_of_rows(chosen, plan), door, name=f"calibration_{part}_{kind}"),
+                                title=title, headings=COLUMNS), door)
+        for part, kind, title, chosen in sheets(rows)
     }  # fmt: skip
     picture = ""
     if stands is not None and stands.num_rows:
         cleared = clear(stands.select(["council", "value", "treated"]), door, name="standing")
         picture = _display(plot(cleared, "standing"), door)
     if few is not None and few.num_rows:
-        cleared = clear(_few_shown(few), door, name="few_treated")
+        cleared = clear(few_shown(few), door, name="few_treated")
         shown["few"] = _display(tabulate(cleared, title="False alarms by how many councils are treated"), door)
     return page(
         "calibration",
         shell,
         "index.html",
         "How often this method is right",
+        intro=intro(rows),
         sentences=sentences(plan, rows),
+        files=_files(stands, few),
         picture=safe(picture),
         tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "b", "groups", "c", "few")},
         uncatchable=[row.sentence for row in rows if row.catcher is None and row.group == "all"],
     )
 
 
-def _sheets(rows: Sequence[Row]) -> list[tuple[str, str, str, list[Row]]]:
-    """The tables of the page, those without rows left out: part, kind, title, rows."""
-    made = [row for row in rows if row.part == "a"]
-    thirds = [row for row in made if row.group != "all" and row.false_verdicts is not None]
-    real = [row for row in rows if row.part == "b"]
-    groups = [row for row in real if row.group != "all" and row.outcome == PRIMARY]
-    found = [
-        ("a", "all", "Made-up countries", [row for row in made if row.group == "all"]),
-        ("thirds", "thirds", "Made-up countries where nothing was done, by size of council", thirds),
-        ("b", "all", "Every real council in its place, nothing done", [row for row in real if row.group == "all"]),
-        ("groups", "groups", "Overall absence, nothing done, by size and region", groups),
-        ("c", "all", "A gain planted", [row for row in rows if row.part == "c" and row.group in ("all", *THIRDS)]),
-    ]
-    return [each for each in found if each[3]]
-
-
-def _table(rows: Sequence[Row]) -> pa.Table:
-    """The rows as a reader sees them: shares as counts of 100, each with its error."""
-    cells = [
-        {
-            "world": row.sentence if row.part == "a" else f"{_words(row.outcome)}, {row.world}",
-            "group": row.group, "n_worlds": row.n_worlds,
-            "false": _in_100(row.false_verdicts, row.false_verdicts_mcse),
-            "right": _in_100(row.right_verdicts, row.right_verdicts_mcse),
-            "cannot_tell": _in_100(row.cannot_tell), "coverage": _in_100(row.coverage, row.coverage_mcse),
-            "bias": f"{100 * row.bias:.2f}".replace("-", "−"),
-            "caught": "nothing can" if row.catcher is None else
-            f"{_in_100(row.caught)} by {row.catcher.replace('_', ' ')}" if row.caught is not None else row.catcher,
-        }
-        for row in rows
-    ]  # fmt: skip
-    return pa.Table.from_pylist(cells)
-
-
-def _few_shown(few: pa.Table) -> pa.Table:
-    names = {"cluster_robust": "Cluster-robust errors", "conley_taber": "Conley and Taber", "ferman_pinto":
-             "Ferman and Pinto"}  # fmt: skip
-    rows = [
-        {
-            "method": names[row["method"]], "year": row["year"], "councils treated": str(row["n_treated"]),
-            "noticed, of 100 where nothing was done": _in_100(row["rejected"], row["mcse"]),
-        }
-        for row in few.to_pylist()
-    ]  # fmt: skip
-    return pa.Table.from_pylist(rows)
-
-
-def _words(outcome: str) -> str:
-    return MEASURES[outcome].label
-
-
-def _in_100(share: float | None, error: float | None = None) -> str:
-    if share is None:
-        return "does not apply"
-    return f"{100 * share:.1f} in 100" + ("" if error is None else f" (± {100 * error:.1f})")
-
-
-def sentences(plan: Plan, rows: Sequence[Row]) -> list[str]:
-    """What the rows say, for a reader: of 100 studies where nothing was done, and of 100 where something was."""
-    said = []
-    clean = _find(rows, part="a", world="nothing_happened")
-    if clean is not None:
-        said.append(
-            f"Of 100 made-up studies in which nothing was done, this method said better or worse in "
-            f"{100 * (clean.false_verdicts or 0):.1f} (tried {clean.n_worlds} times)."
-        )
-    twice = _find(rows, part="a", world="effect_twice_detectable")
-    if twice is not None:
-        said.append(
-            f"Where the effect was twice what it can notice 4 times in 5, it said so in "
-            f"{100 * (twice.right_verdicts or 0):.0f} of 100."
-        )
-    real = [row for row in rows if row.part == "b" and row.group == "all" and row.outcome == PRIMARY]
-    said += [
-        f"With each of {row.n_worlds} real councils in {plan.place}’s place ({row.world}; nothing was done there), it "
-        f"said better for {100 * row.said_better:.0f} in 100 and worse for {100 * row.said_worse:.0f}. By the "
-        f"placebos alone {100 * (row.size_05 or 0):.0f} in 100 would have been noticed at 5 in 100."
-        for row in real
-    ]
-    return said
-
-
-def _find(rows: Sequence[Row], **wanted: str) -> Row | None:
-    return next((r for r in rows if r.group == "all" and all(getattr(r, k) == v for k, v in wanted.items())), None)
+def _files(stands: pa.Table | None, few: pa.Table | None) -> list[tuple[str, str]]:
+    """The released files beside the page: name and what is in it."""
+    found = [("calibration.json", "every row, with its errors"), ("calibration.csv", "the same as a table")]
+    if stands is not None and stands.num_rows:
+        found.append((STANDS, "every council’s difference from its own comparison mix"))
+    if few is not None and few.num_rows:
+        found.append((FEW, "false alarms by how many councils are treated"))
+    return found
 
 
 def _display(shown: Picture | Sheet, door: Door) -> str:
