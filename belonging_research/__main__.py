@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from belonging_research.errors import BelongingError, PlanError, ReportError, SourceError
+from belonging_research.errors import BelongingError, PlanError, SourceError
+from belonging_research.saying import account, bug, promises, refusal
 from belonging_research.shipped import NOTEBOOKS, find_plan
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from belonging_research.plan import Plan
-    from belonging_research.sources import Extract
 
 DEFAULT_PLAN = "simulated_public"
 BUG, STOPPED = 70, 130
@@ -291,19 +289,6 @@ def validate(data: tuple[Path, ...], plan_name: str, report_year: str | None) ->
     click.echo("\n".join(account(extract)))
 
 
-def account(extract: Extract) -> list[str]:
-    """What was read, file by file, as lines: rows, exclusions with reasons, notes."""
-    lines = [f"Figures to {extract.report_year}, data as at {extract.data_as_at or 'not dated'}"]
-    for file in extract.files:
-        span = f", {file.first_period} to {file.last_period}" if file.first_period else ""
-        lines.append(f"{file.file}: {file.layout}{span}")
-        lines.append(f"    {file.rows_used:,} of {file.rows_read:,} rows used")
-        lines += [f"    {count:,} left out: {reason}" for reason, count in sorted(file.excluded.items())]
-    lines += [f"note: {note}" for note in extract.notes]
-    size = f"{len(extract.files)} files, {extract.figures.num_rows:,} figures"
-    return [*lines, f"{size}, digest {extract.digest[:12]}"]
-
-
 @cli.group()
 def plan() -> None:
     """Check an analysis plan: design before data."""
@@ -314,26 +299,6 @@ def plan() -> None:
 def check(file: str) -> None:
     """Check a plan, and say in short what it promises."""
     click.echo("\n".join(promises(sound_plan(find_plan(file)))))
-
-
-def promises(plan: Plan) -> list[str]:
-    """A plan's promises as lines: who, against whom, when, what counts, and what was already known."""
-    treated = ", ".join(f"{each.name} ({each.unit}) from {each.start}" for each in plan.treated)
-    lines = [
-        f"{plan.study}: {plan.title}",
-        f"digest      {plan.digest}",
-        f"registered  {plan.registered or 'not yet'}",
-        f"treated     {treated}",
-        f"base, post  {' and '.join(plan.base)}, then {', '.join(plan.post)}",
-        f"seen        {', '.join(plan.outcomes_seen) or 'no outcomes'} were public when the plan was written",
-        f"method      {plan.method}; {len(plan.checks)} checks; policy {plan.policy}",
-    ]
-    lines += [
-        f"outcome     {each.name}: {each.role}, {each.better} is better, at least {each.sesoi:g} matters"
-        for each in plan.outcomes
-    ]
-    lines += [f"look        {k.report_year} at {k.alpha:g}: {', '.join(k.outcomes)}" for k in plan.looks]
-    return [*lines, "The plan is sound."]
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -381,25 +346,6 @@ def doctor(context: click.Context, out: Path) -> None:
     symptoms = examine(out)
     click.echo(report(symptoms))
     context.exit(exit_code(symptoms))
-
-
-def bug(error: Exception) -> str:
-    """An unexpected error for a bug report: where it happened, without its text, which may quote data."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    told = f": {error}" if os.environ.get("BELONGING_DEBUG") else " (its text is left out: it may quote data)"
-    return (
-        f"This is a bug in belonging_research, not something you did wrong.\n"
-        f"{frames}{type(error).__name__}{told}\n"
-        "Please report the lines above. BELONGING_DEBUG=1 shows the text too."
-    )
-
-
-def refusal(error: OSError) -> ReportError | None:
-    """The system's refusal to write as an error with advice; None for any other fault."""
-    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
-        return None
-    where = error.filename or "the output folder"
-    return ReportError(f"{where}: {error.strerror}. Free it, or give another folder with --out.")
 
 
 def answer(arguments: Sequence[str] | None = None) -> int:

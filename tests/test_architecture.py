@@ -32,6 +32,7 @@ ROOMS = (
     "present",
     "calibrate",
     "reports",
+    "saying",
     "__main__",
 )
 CUPBOARDS = {"__init__": set(ROOMS), "bootstrap": set(), "doctor": {"bootstrap"}}
