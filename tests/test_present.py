@@ -823,6 +823,78 @@ def test_any_cleared_table_can_be_shown() -> None:
     assert sheet.table.column_names == ["name", "gap", "rate", "n"]
 
 
+def test_rates_are_said_as_their_outcome_is() -> None:
+    """Suspensions are events per 100 pupils, absence a share: in one column, each in its own words."""
+    rows = [("suspension_rate", 0.0931), ("overall_absence_rate", 0.0772), ("suspension_rate", None)]
+    table = pa.table({"outcome": [row[0] for row in rows], "value": [row[1] for row in rows]})
+    sheet = present.tabulate(clear(table, a_door()), formats={"outcome": "outcome", "value": "rate"})
+    assert sheet.table.to_pylist() == [
+        {"outcome": "Suspensions per 100 pupils", "value": "9.31 per 100 pupils"},
+        {"outcome": "Overall absence", "value": "7.72%"},
+        {"outcome": "Suspensions per 100 pupils", "value": "hidden or missing"},
+    ]
+
+
+def test_the_mix_stands_beside_the_others_with_a_key() -> None:
+    """Its own panel, after the place; what grey and dotted mean is written in the picture."""
+    door = a_door()
+    places = [group != "Comparison mix" for group in some_levels().column("group").to_pylist()]
+    levels, finding = clear(some_levels().filter(pa.array(places)), door, name="levels"), clear(a_finding(), door)
+    picture = present.plot(levels, "multiples", mix=finding)
+    assert list(picture.table.table.column_names) == ["year", "Dorset", "Comparison mix", "Similar councils", "England"]
+    assert picture.table.table.column("Comparison mix").to_pylist()[-1] == "7.56%"
+    assert "Grey: the others; dotted: September 2024, the start" in svg_text(picture)
+    entry = sealed_display(picture.svg, door.entries)
+    assert entry is not None
+    assert set(entry.of) == {levels.entry, finding.entry}
+    other = clear(a_finding(an_estimate("persistent_absence_rate", 0.004, 0.02)), door)
+    with pytest.raises(DisclosureError, match="comparison mix is that of persistent_absence_rate"):
+        present.plot(levels, "multiples", mix=other)
+
+
+def test_a_start_that_is_not_drawn_is_not_said_to_be() -> None:
+    """Years before the start only: neither the key nor the words for those who do not see it speak of a mark."""
+    before = some_levels().filter(pa.array([year < "2024" for year in some_levels().column("period").to_pylist()]))
+    picture = present.plot(clear(before, a_door()), "multiples")
+    assert "is marked" not in picture.alt
+    assert not any("dotted" in text for text in svg_text(picture))
+    assert "the start, September 2024, is marked" in present.plot(clear(some_levels(), a_door()), "multiples").alt
+
+
+def test_chance_is_drawn_with_its_level_and_every_council() -> None:
+    """The band says 19 in 20; a faint line for each council where nothing was done, where figures are public."""
+    made = an_estimate(placebos=ERRORS, std_error=0.02)
+    picture = present.plot(clear(a_finding(made), a_door()), "twin")
+    assert "grey: 19 in 20" in svg_text(picture)
+    assert "19 times in 20: the grey band. Faint lines: the same for each of 147 councils" in picture.alt
+    plan = PLAN.model_copy(update={"policy": "council"})
+    row = Candidate.of(dataclasses.replace(made, plan_digest=plan.digest), some_checks(), is_registered_row=True,
+                       uncovered=0.05, imbalance=0.1)  # fmt: skip
+    restricted = present.plot(clear(judge_all((row,), plan, report_year="2024/25")[0], a_door(plan)), "twin")
+    assert "Faint lines" not in restricted.alt
+    assert len(restricted.svg) < len(picture.svg) - 5_000
+
+
+def test_range_is_called_the_same_in_picture_and_words() -> None:
+    """Where a check failed nothing is "still possible": the picture says range as the page does."""
+    for finding, name in ((a_finding(), "Still possible"), (a_finding(failed=("base_year",)), "Range")):
+        assert words_council.facts(a_story(finding))[0][0] == name
+        assert f"{name}: 0.32 points lower" in present.plot(clear(finding, a_door()), "interval").alt
+
+
+def test_pictures_for_readers_can_be_read_on_a_phone() -> None:
+    """At 300 pixels no text of the council page's pictures is under 8 pixels high."""
+    door = a_door()
+    lead = clear(a_finding(), door)
+    shown = (present.plot(lead, "twin"), present.plot(lead, "interval"),
+             present.plot(clear(some_levels(), door, name="levels"), "multiples"))  # fmt: skip
+    for picture in shown:
+        width = float(re.findall(r'viewBox="0 0 ([\d.]+) ', picture.svg)[0])
+        sizes = [float(size) for size in re.findall(r"font(?:-size)?:[^;]*?([\d.]+)px", picture.svg)]
+        assert len(sizes) > 5
+        assert min(sizes) * 300 / width >= 8
+
+
 @pytest.mark.parametrize(
     ("item", "kind", "message"),
     [

@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from belonging_research.disclosure import Cleared, vouch
 from belonging_research.findings import Finding
+from belonging_research.plan import Plan
 from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
-from belonging_research.present.story import Story, as_findings, tell
+from belonging_research.present.numbers import scale
+from belonging_research.present.story import Story, as_findings, scale_of, short_name, tell
 from belonging_research.present.words_council import short
 
-Format = Literal["text", "count", "percent", "per_100", "points", "times", "chance", "plain"]
+Format = Literal["text", "count", "percent", "per_100", "points", "times", "chance", "plain", "rate", "outcome"]
 
 _OUTCOMES: Mapping[str, str] = {
     "outcome": "Outcome",
@@ -43,8 +45,8 @@ def tabulate(
     """A sealed table of all outcomes (findings), of the checks of one finding (``checks``), or of a cleared table.
 
     For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
-    (rates are proportions: ``percent``, ``per_100``, ``points``). ``grade`` adds the evidence
-    grade: annex only.
+    (rates are proportions: ``percent``, ``per_100``, ``points``; ``rate`` as its row's outcome is said, ``outcome`` as
+    the plan calls it). ``grade`` adds the evidence grade: annex only.
 
     Raises
     ------
@@ -101,12 +103,23 @@ def _of_table(
 ) -> Sheet:
     table = cleared.value
     shown = dict(headings) if headings else {name: _words(name) for name in table.column_names}
-    decimals = cleared.door.policy.rate_decimals
-    columns = [
-        [_cell(value, formats.get(name), decimals) for value in table.column(name).to_pylist()] for name in shown
+    decimals, plan = cleared.door.policy.rate_decimals, cleared.door.plan
+    rows = [
+        [
+            _cell(_of_outcome(row, name, formats.get(name), plan, decimals), formats.get(name), decimals)
+            for name in shown
+        ]
+        for row in table.to_pylist()
     ]
-    rows = [list(row) for row in zip(*columns, strict=True)]
     return seal_sheet(cleared, title or "Table", shown, rows)
+
+
+def _of_outcome(row: Mapping[str, Any], name: str, how: Format | None, plan: Plan, decimals: int) -> Any:
+    """The cell of a column that is said as the outcome of its row is: the others as they are."""
+    if how not in ("rate", "outcome") or row[name] is None:
+        return row[name]
+    planned = plan.outcome(row["outcome"])
+    return short_name(planned.label) if how == "outcome" else scale_of(planned, decimals).level(row[name])
 
 
 def _words(name: str) -> str:
@@ -115,7 +128,7 @@ def _words(name: str) -> str:
 
 def _cell(value: Any, how: Format | None, decimals: int) -> str:
     if value is None:
-        return "hidden or missing" if how in ("count", "percent", "per_100", "points") else "none"
+        return "hidden or missing" if how in ("count", "percent", "per_100", "points", "rate") else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if how == "percent":
@@ -123,8 +136,7 @@ def _cell(value: Any, how: Format | None, decimals: int) -> str:
     if how == "per_100":
         return f"{100 * value:.{decimals}f} per 100"
     if how == "points":
-        way = "" if round(value, decimals + 2) == 0 else (" higher" if value > 0 else " lower")
-        return f"{abs(100 * value):.{decimals}f} points{way}"
+        return scale("", "", "proportion", decimals).gap(value)
     if how in ("times", "chance"):
         return f"{value:.1f}" if how == "times" else f"{value:.4f}"
     if how == "count":

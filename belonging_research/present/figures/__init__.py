@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import Any
 
@@ -29,16 +30,25 @@ from belonging_research.present.figures import (
 from belonging_research.present.figures.canvas import STYLE, Drawing, seal_picture
 from belonging_research.present.numbers import Scale, year
 from belonging_research.present.story import as_findings, scale_of, short_name, subject, tell
+from belonging_research.present.trends import MIX
 
 KINDS = ("twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing")
 
 
-def plot(cleared: Cleared[Any], kind: str, *, outcome: str | None = None, title: str | None = None) -> Picture:
+def plot(
+    cleared: Cleared[Any],
+    kind: str,
+    *,
+    outcome: str | None = None,
+    title: str | None = None,
+    mix: Cleared[Finding] | None = None,
+) -> Picture:
     """A sealed picture of what was cleared.
 
     ``twin``: a Finding or an Estimate, the place beside its comparison mix. ``interval``: a Finding, its
     range against what matters and what could be noticed. ``multiples``: a table of columns group, period,
-    value (rates) and perhaps outcome; ``outcome`` names the one to draw. ``outcomes``: several Findings.
+    value (rates) and perhaps outcome; ``outcome`` names the one to draw, ``mix`` a Finding whose comparison mix is
+    set beside them. ``outcomes``: several Findings.
     ``checks``: a Finding, all its checks on one picture; ``failed``: those that failed and have a number beside a
     limit. ``specifications``: a specification curve of ``outcome``. ``detectable``: a table of what could be noticed.
     ``standing``: a table of every council's distance from what is expected, the treated one marked.
@@ -53,13 +63,19 @@ def plot(cleared: Cleared[Any], kind: str, *, outcome: str | None = None, title:
         "twin": _twin, "interval": _interval, "outcomes": _outcomes, "checks": _checks, "failed": _failed,
         "detectable": _detectable, "standing": _standing,
     }  # fmt: skip
-    of_one = {"multiples": _multiples, "specifications": _specifications}
     if kind not in KINDS:
         raise DisclosureError(f"no picture of kind {kind!r}; there is {', '.join(KINDS)}.")
-    vouch(cleared)
+    also = () if mix is None else (mix,)
+    for each in (cleared, *also):
+        vouch(each)
     with mpl.rc_context(STYLE):
-        drawing = of_one[kind](cleared, outcome, title) if kind in of_one else makers[kind](cleared, title)
-    return seal_picture(cleared, drawing)
+        if kind == "multiples":
+            drawing = _multiples(cleared, outcome, title, None if mix is None else mix.value)
+        elif kind == "specifications":
+            drawing = _specifications(cleared, outcome, title)
+        else:
+            drawing = makers[kind](cleared, title)
+    return seal_picture(cleared, drawing, also)
 
 
 def _twin(cleared: Cleared[Any], title: str | None) -> Drawing:
@@ -82,7 +98,16 @@ def _twin(cleared: Cleared[Any], title: str | None) -> Drawing:
         since=_since(plan),
         stamp=door.stamp,
         compare=compare,
+        errors=_errors(estimate) if compare and plan.policy == "as_published" else (),
     )
+
+
+def _errors(estimate: Estimate) -> list[float]:
+    """What the method finds in each council where nothing was done, at this place's size, as differences of rates."""
+    effects = [estimate.std_error * each for each in estimate.placebos]
+    if estimate.unit == "log_ratio":
+        return [estimate.predicted * math.expm1(each) for each in effects]
+    return [each / 100 for each in effects] if estimate.unit == "per_100_pupils" else effects
 
 
 def _interval(cleared: Cleared[Any], title: str | None) -> Drawing:
@@ -216,7 +241,7 @@ def _tally(findings: list[Finding]) -> str:
     return f"of {len(findings)} outcomes, {', '.join(parts)}"
 
 
-def _multiples(cleared: Cleared[Any], outcome: str | None, title: str | None) -> Drawing:
+def _multiples(cleared: Cleared[Any], outcome: str | None, title: str | None, mix: Finding | None) -> Drawing:
     table, plan = cleared.value, cleared.door.plan
     name = _outcome_name(table, outcome)
     planned = plan.outcome(name)
@@ -227,6 +252,8 @@ def _multiples(cleared: Cleared[Any], outcome: str | None, title: str | None) ->
             series.setdefault(row["group"], {})[row["period"]] = row["value"]
     if not series:
         raise DisclosureError(f"the table has no value of {name}; nothing can be drawn.")
+    if mix is not None:
+        series = _with_mix(series, mix, name)
     short = subject(planned.label)
     return multiples.draw(
         series,
@@ -237,6 +264,18 @@ def _multiples(cleared: Cleared[Any], outcome: str | None, title: str | None) ->
         since=_since(plan),
         stamp=cleared.door.stamp,
     )
+
+
+def _with_mix(series: dict[str, dict[str, float]], finding: Finding, name: str) -> dict[str, dict[str, float]]:
+    """The groups with the finding's comparison mix after the place; before its look nothing is compared."""
+    estimate = finding.estimate
+    if finding.outcome != name:
+        raise DisclosureError(f"the comparison mix is that of {finding.outcome}, the picture is of {name}.")
+    if estimate is None or finding.verdict == "not_assessed" or not estimate.path:
+        return series
+    first, *rest = series
+    own = {MIX: {point.period: point.predicted for point in estimate.path}}
+    return {first: series[first], **own, **{group: series[group] for group in rest}}
 
 
 def _outcome_name(table: Any, outcome: str | None) -> str:

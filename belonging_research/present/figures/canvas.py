@@ -26,6 +26,8 @@ from belonging_research.present.display import Picture, seal_sheet
 NAVY, TEAL, PLUM, ORANGE, GREY = "#12436D", "#28A197", "#801650", "#F46A25", "#3D3D3D"
 FAINT, PALE_TEAL, PALE_GREY = "#BFBFBF", "#D4EDEA", "#E9E9E9"
 WIDTH = 7.2
+# For readers' pages: on a phone 300 pixels wide a text of 10 points is still 9 pixels high.
+NARROW = 4.6
 # DejaVu Sans comes with matplotlib, so a layout is the same everywhere. Verdana has its widths, where a
 # reader's browser lacks it; every other fallback is narrower.
 STYLE: Any = {
@@ -62,10 +64,10 @@ class Drawing:
     rows: Sequence[Sequence[str]]
 
 
-def blank(height: float, title: str, stamp: str) -> Figure:
+def blank(height: float, title: str, stamp: str, width: float = WIDTH) -> Figure:
     """A white figure with its title at the top left and DRAFT or SIMULATED in the lower right corner."""
-    figure = Figure(figsize=(WIDTH, height), layout=None)
-    lines = textwrap.wrap(title, 76)
+    figure = Figure(figsize=(width, height), layout=None)
+    lines = _lines(title, width)
     figure.text(
         0.012,
         1 - 0.10 / height,
@@ -76,19 +78,23 @@ def blank(height: float, title: str, stamp: str) -> Figure:
         linespacing=1.25,
     )
     if stamp:
-        figure.text(0.99, 0.10 / height, stamp, fontsize=8.5, fontweight="bold", color=PLUM, ha="right", va="bottom")
+        figure.text(0.99, 0.10 / height, stamp, fontsize=9, fontweight="bold", color=PLUM, ha="right", va="bottom")
     return figure
 
 
-def top_margin(height: float, title: str) -> float:
+def top_margin(height: float, title: str, width: float = WIDTH) -> float:
     """The share of the figure's height below its title."""
-    return 1 - (0.30 + 0.20 * len(textwrap.wrap(title, 76))) / height
+    return 1 - (0.30 + 0.20 * len(_lines(title, width))) / height
+
+
+def _lines(title: str, width: float) -> list[str]:
+    return textwrap.wrap(title, int(76 * width / WIDTH))
 
 
 def room(figure: Figure, *, left: float, bottom: float, right: float, title: str) -> Axes:
     """Axes that fill the figure below its title; margins in inches."""
     width, height = figure.get_size_inches()
-    top = top_margin(height, title)
+    top = top_margin(height, title, width)
     return figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, top - bottom / height))
 
 
@@ -112,14 +118,14 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return result
 
 
-def seal_picture(cleared: Cleared[Any], drawing: Drawing) -> Picture:
-    """The drawing as a sealed picture, its table sealed under it."""
+def seal_picture(cleared: Cleared[Any], drawing: Drawing, also: Sequence[Cleared[Any]] = ()) -> Picture:
+    """The drawing as a sealed picture, its table sealed under it; ``also`` is what else it was drawn from."""
     table = seal_sheet(cleared, f"Figures of: {drawing.title}", drawing.headings, drawing.rows)
     svg = _svg(drawing)
     seal = cleared.door.seal(
         "picture",
         svg,
-        (cleared.entry,),
+        (cleared.entry, *(each.entry for each in also)),
         mime="image/svg+xml",
         title=drawing.title,
         alt=drawing.alt,

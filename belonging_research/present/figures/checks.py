@@ -130,10 +130,12 @@ def _row(axes: Axes, at: float, check: CheckResult, lines: Sequence[str], measur
 
 def _alt(checks: Sequence[CheckResult], measure: Scale, title: str) -> str:
     """Those that failed or could not be tested by name, and which of the passed came nearest to its limit."""
-    text = f"{title}. One row for each check, its value against its limit where it has both."
-    for status, words_before in (("fail", "Failed"), ("no_test", "Could not be tested"), ("known", "Known")):
+    text = "One row for each check, its value against its limit where it has both."
+    for status, words_before in (("fail", "Failed"), ("no_test", "Could not be tested")):
         named = words.grouped([check for check in checks if words.standing(check) == status], measure)
         text += f" {words_before}: {'; '.join(named)}." if named else ""
+    events = [words.about(check) for check in checks if words.standing(check) == "known"]
+    text += f" Known events at the same time: {'; '.join(events)}." if events else ""
     passed = [(words.share_of_limit(check), check) for check in checks if words.standing(check) == "pass"]
     near = max((pair for pair in passed if pair[0] is not None), key=lambda pair: pair[0] or 0.0, default=None)
     return (
@@ -157,7 +159,7 @@ def draw_failed(checks: Sequence[CheckResult], measure: Scale, *, title: str, st
     return Drawing(
         figure=figure,
         title=title,
-        alt=f"{title}. A bar for each failed check, its limit marked. {'; '.join(parts)}.{f' {rest}' if rest else ''}",
+        alt=f"A bar for each failed check, its limit marked. {'; '.join(parts)}.{f' {rest}' if rest else ''}",
         headings=HEADINGS,
         rows=[cells(number, check, measure) for number, check in enumerate(shown, start=1)],
     )  # fmt: skip

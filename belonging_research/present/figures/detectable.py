@@ -158,4 +158,4 @@ def _alt(lines: Sequence[Line], measures: Mapping[str, Scale], title: str) -> st
             for row in sorted(strict.values(), key=lambda row: row["report_year"])
         ]
         parts.append(f"{short_name(line[0]['label'])}: {listed(said) or 'not known'}")
-    return f"{title}. One row for each outcome, what would be noticed 4 times in 5. {'; '.join(parts)}."
+    return f"One row for each outcome, what would be noticed 4 times in 5. {'; '.join(parts)}."

@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from belonging_research.estimators.result import Estimate
 from belonging_research.present.figures.canvas import (
     GREY,
+    NARROW,
     NAVY,
     PALE_GREY,
     PALE_TEAL,
@@ -19,10 +20,10 @@ from belonging_research.present.figures.canvas import (
     blank,
     room,
 )
-from belonging_research.present.noticing import interval
+from belonging_research.present.noticing import interval, noticing
 from belonging_research.present.story import Story
 
-HEIGHT = 3.6
+HEIGHT = 3.9
 
 
 def draw(story: Story, estimate: Estimate, *, title: str, stamp: str) -> Drawing:
@@ -30,13 +31,13 @@ def draw(story: Story, estimate: Estimate, *, title: str, stamp: str) -> Drawing
     finding, measure = story.finding, story.scale
     levels = sorted({0.95, 1 - 2 * finding.alpha, 1 - finding.alpha})
     ends = {level: interval(estimate, level) for level in levels}
-    figure = blank(HEIGHT, title, stamp)
-    axes = room(figure, left=0.25, bottom=0.95, right=0.25, title=title)
-    reach = _reach(story, estimate, [end for pair in ends.values() for end in pair])
+    figure = blank(HEIGHT, title, stamp, NARROW)
+    axes = room(figure, left=0.15, bottom=0.95, right=0.15, title=title)
+    reach = _reach(story, [end for pair in ends.values() for end in pair])
     axes.set_xlim(-reach, reach)
     axes.set_ylim(0, 1)
     _zones(axes, story, reach)
-    _detectable(axes, story, estimate)
+    _detectable(axes, story, noticing(story.finding).effect)
     for width, level in zip((7.0, 3.2, 1.4), levels, strict=False):
         low, high = (measure.number(max(-9, min(9, each))) for each in ends[level])
         axes.plot([low, high], [0.5, 0.5], color=NAVY, lw=width, solid_capstyle="butt", zorder=3)
@@ -44,32 +45,32 @@ def draw(story: Story, estimate: Estimate, *, title: str, stamp: str) -> Drawing
     axes.plot([value], [0.5], "o", ms=11, mfc="white", mec=NAVY, mew=3, zorder=4)
     axes.annotate(
         f"best guess: {story.said['best guess']}", (value, 0.5), xytext=(0, 13), textcoords="offset points",
-        ha="center", fontsize=9.5, fontweight="bold", color=NAVY, zorder=5,
+        ha="center", fontsize=10.5, fontweight="bold", color=NAVY, zorder=5,
         bbox={"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
     )  # fmt: skip
     shares = [f"{100 * level:.4g}%" for level in levels]
     axes.annotate(
         f"thick to thin: {', '.join(shares)} ranges", (value, 0.5), xytext=(0, -14),
-        textcoords="offset points", ha="center", va="top", fontsize=8, color=GREY, zorder=2,
+        textcoords="offset points", ha="center", va="top", fontsize=9.5, color=GREY, zorder=2,
         bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
     )  # fmt: skip
     _axis(axes, story)
     return Drawing(
         figure=figure,
         title=title,
-        alt=_alt(story, title),
+        alt=_alt(story),
         headings={"what": "What", "value": "Difference from expected"},
         rows=_rows(story, {level: measure.between(*pair) for level, pair in ends.items()}),
     )
 
 
-def _reach(story: Story, estimate: Estimate, ends: list[float]) -> float:
+def _reach(story: Story, ends: list[float]) -> float:
     measure = story.scale
     finite = [abs(measure.number(end)) for end in ends if math.isfinite(end)]
     sizes = [1.8 * abs(measure.number(story.finding.sesoi)), *finite]
-    if estimate.detectable is not None:
-        sizes.append(abs(measure.number(story.favourable * estimate.detectable)))
-        sizes.append(abs(measure.number(-story.favourable * estimate.detectable)))
+    noticed = noticing(story.finding).effect
+    if noticed is not None:
+        sizes += [abs(measure.number(noticed)), abs(measure.number(-noticed))]
     return 1.12 * max(sizes)
 
 
@@ -82,27 +83,27 @@ def _zones(axes: Axes, story: Story, reach: float) -> None:
     axes.axvline(loss, color=GREY, lw=0.8, ls=(0, (4, 2)), zorder=1)
     axes.axvline(0, color=GREY, lw=1.2, zorder=1)
     axes.text(
-        (gain + sign * reach) / 2, 0.955, f"worth having:\n{story.said['smallest gain']} or more",
-        ha="center", va="top", fontsize=8.5, color="#14675F", fontweight="bold",
+        (gain + sign * reach) / 2, 0.955, f"worth having:\n{story.said['smallest gain']}\nor more",
+        ha="center", va="top", fontsize=9.5, color="#14675F", fontweight="bold",
     )  # fmt: skip
     axes.text(
-        (loss - sign * reach) / 2, 0.955, f"a loss that matters:\n{story.said['smallest loss']} or more",
-        ha="center", va="top", fontsize=8.5, color=GREY,
+        (loss - sign * reach) / 2, 0.955, f"a loss that matters:\n{story.said['smallest loss']}\nor more",
+        ha="center", va="top", fontsize=9.5, color=GREY,
     )  # fmt: skip
 
 
-def _detectable(axes: Axes, story: Story, estimate: Estimate) -> None:
-    if estimate.detectable is None:
+def _detectable(axes: Axes, story: Story, noticed: float | None) -> None:
+    if noticed is None:
         return
     measure = story.scale
     for sign in (story.favourable, -story.favourable):
-        at = measure.number(sign * estimate.detectable)
-        axes.plot([at], [0.16], marker="^", ms=8, color=PLUM, zorder=4)
+        at = measure.number(sign * noticed)
+        axes.plot([at], [0.17], marker="^", ms=8, color=PLUM, zorder=4)
         side = "left" if at < 0 else "right"
         axes.annotate(
-            f"noticed 4 times in 5\nif {measure.effect(sign * estimate.detectable)}",
-            (at, 0.16), xytext=(8 if at < 0 else -8, 0), textcoords="offset points",
-            ha=side, va="center", fontsize=8, color=PLUM,
+            f"noticed 4 times\nin 5 if {measure.effect(sign * noticed)}".replace(" points ", " points\n"),
+            (at, 0.17), xytext=(8 if at < 0 else -8, 0), textcoords="offset points",
+            ha=side, va="center", fontsize=9.5, color=PLUM, linespacing=1.05,
         )  # fmt: skip
 
 
@@ -112,11 +113,11 @@ def _axis(axes: Axes, story: Story) -> None:
     for side in ("left", "top", "right"):
         axes.spines[side].set_visible(False)
     low, high = axes.get_xlim()
-    ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
+    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.set_xticklabels([tick_words(tick) for tick in ticks])
     unit = "per cent" if noun == "%" else noun
-    axes.set_xlabel(f"Difference from what the comparison mix predicts, {unit}")
+    axes.set_xlabel(f"Difference from what the comparison mix predicts,\n{unit}", fontsize=9.5)
 
 
 def tick_words(value: float) -> str:
@@ -137,11 +138,11 @@ def _rows(story: Story, ranges: dict[float, str]) -> list[list[str]]:
     return rows
 
 
-def _alt(story: Story, title: str) -> str:
+def _alt(story: Story) -> str:
     said = story.said
     text = (
-        f"{title}. A line with a point shows the difference from expected. Best guess: {said['best guess']}. "
-        f"Still possible: {said['still possible']}; 95% range: {said['range at 95%']}. "
+        f"A line with a point shows the difference from expected. Best guess: {said['best guess']}. "
+        f"{story.range_name}: {said['still possible']}; 95% range: {said['range at 95%']}. "
         f"Shaded as worth having: {said['smallest gain']} or more."
     )
     if "noticed 4 in 5" in said:

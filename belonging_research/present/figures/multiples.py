@@ -11,18 +11,18 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from belonging_research.present.figures.canvas import (
     FAINT,
     GREY,
+    NARROW,
     NAVY,
     ORANGE,
     PLUM,
     TEAL,
-    WIDTH,
     Drawing,
     blank,
-    top_margin,
 )
 from belonging_research.present.numbers import Scale, year
 
-HEIGHT = 3.3
+_ROW, _FOOT, _HEAD = 1.75, 0.30, 0.38  # inches: a row of panels, the key under them, title and first heading
+_COLUMNS = 2
 _LOOK = ((NAVY, "-", "o"), (ORANGE, (0, (5, 2)), "s"), (PLUM, "-.", "D"), (TEAL, (0, (1, 1.2)), "^"))
 Series = Mapping[str, Mapping[str, float]]
 
@@ -30,32 +30,42 @@ Series = Mapping[str, Mapping[str, float]]
 def draw(series: Series, *, title: str, subject: str, measure: Scale, start: str, since: str, stamp: str) -> Drawing:
     """One panel a group on one scale; ``series``: group, period, level; ``start`` is the first period."""
     periods = sorted({period for values in series.values() for period in values})
-    figure = blank(HEIGHT, title, stamp)
-    panels = _panels(figure, len(series), title)
+    rows = -(-len(series) // _COLUMNS)
+    height = _HEAD + 0.2 * (len(title) > 48) + _ROW * rows + _FOOT
+    figure = blank(height, title, stamp, NARROW)
+    panels = _panels(figure, len(series), height)
+    marked = start in periods[1:]
     for number, (axes, group) in enumerate(zip(panels, series, strict=True)):
         _panel(axes, series, group, periods, _LOOK[number % len(_LOOK)], measure)
-        axes.axvline(periods.index(start) - 0.5 if start in periods else -1, color=GREY, lw=0.9, ls=":")
-        if number:
+        if marked:
+            axes.axvline(periods.index(start) - 0.5, color=GREY, lw=0.9, ls=":")
+        if number % _COLUMNS:
             axes.tick_params(labelleft=False)
-    panels[0].set_ylabel(subject)
-    figure.text(0.012, 0.10 / HEIGHT, f"Dotted: {since}, the start", fontsize=8, color=GREY, va="bottom")
+        else:
+            axes.set_ylabel(subject)
+    key = [*(["Grey: the others"] if len(series) > 1 else []), *([f"dotted: {since}, the start"] if marked else [])]
+    figure.text(0.012, 0.10 / height, "; ".join(key), fontsize=9.5, color=GREY, va="bottom")
     return Drawing(
         figure=figure,
         title=title,
-        alt=_alt(series, periods, title, subject, measure, since),
+        alt=_alt(series, periods, subject, measure, since if marked else ""),
         headings={"year": "Year", **{group: group for group in series}},
         rows=[[year(p), *(_level(series[g].get(p), measure) for g in series)] for p in periods],
     )
 
 
-def _panels(figure: Figure, count: int, title: str) -> list[Axes]:
-    left, right, gap, bottom = 0.70, 0.15, 0.16, 0.72
-    width = (WIDTH - left - right - gap * (count - 1)) / count
-    top = top_margin(HEIGHT, title) - 0.2 / HEIGHT
+def _panels(figure: Figure, count: int, height: float) -> list[Axes]:
+    left, right, gap, under, over = 0.72, 0.12, 0.18, 0.46, 0.26
+    width = (NARROW - left - right - gap * (_COLUMNS - 1)) / _COLUMNS
+    rows = -(-count // _COLUMNS)
     first: Axes | None = None
     panels: list[Axes] = []
     for number in range(count):
-        box = ((left + number * (width + gap)) / WIDTH, bottom / HEIGHT, width / WIDTH, top - bottom / HEIGHT)
+        row, column = divmod(number, _COLUMNS)
+        bottom = _FOOT + (rows - 1 - row) * _ROW + under
+        box = (
+            (left + column * (width + gap)) / NARROW, bottom / height, width / NARROW, (_ROW - under - over) / height,
+        )  # fmt: skip
         axes = figure.add_axes(box, sharey=first)
         first = first or axes
         panels.append(axes)
@@ -76,14 +86,15 @@ def _panel(
             axes.plot(*_line(series[other], periods), color=FAINT, lw=1.0, zorder=1)
     at, levels = _line(series[group], periods)
     axes.plot(at, levels, color=colour, lw=2.4, ls=style, marker=marker, ms=4.5, zorder=3)
-    axes.set_title(group, loc="left", color=colour if colour != ORANGE else "#B4430E", fontweight="bold")
+    axes.set_title(group, loc="left", color=colour if colour != ORANGE else "#B4430E",
+                   fontweight="bold", fontsize=10)  # fmt: skip
     last = periods[at[-1]]
     lower = sum(values.get(last, 0.0) < series[group][last] for values in series.values())
     above = 2 * lower >= len(series)
     axes.annotate(
         measure.level(series[group][last]).removesuffix(" per 100 pupils"), (at[-1], levels[-1]),
         xytext=(2, 9 if above else -16),
-        textcoords="offset points", ha="right", fontsize=9, fontweight="bold", zorder=5,
+        textcoords="offset points", ha="right", fontsize=10, fontweight="bold", zorder=5,
         bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
     )  # fmt: skip
     shown = sorted({0, len(periods) - 1})
@@ -112,7 +123,7 @@ def _level(value: float | None, measure: Scale) -> str:
     return "no figure" if value is None else measure.level(value)
 
 
-def _alt(series: Series, periods: Sequence[str], title: str, subject: str, measure: Scale, since: str) -> str:
+def _alt(series: Series, periods: Sequence[str], subject: str, measure: Scale, since: str) -> str:
     parts = []
     for group, values in series.items():
         known = [period for period in periods if period in values]
@@ -120,7 +131,8 @@ def _alt(series: Series, periods: Sequence[str], title: str, subject: str, measu
         parts.append(
             f"{group}: {measure.level(values[first])} in {year(first)}, {measure.level(values[last])} in {year(last)}"
         )
+    mark = f"; the start, {since}, is marked" if since else ""
     return (
-        f"{title}. {len(series)} line charts side by side of {subject[:1].lower()}{subject[1:]}, on one "
-        f"scale; the start, {since}, is marked. {'; '.join(parts)}."
+        f"{len(series)} line charts of {subject[:1].lower()}{subject[1:]} on one scale, the others grey in each{mark}. "
+        f"{'; '.join(parts)}."
     )

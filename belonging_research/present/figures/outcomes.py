@@ -92,4 +92,4 @@ def _alt(stories: Sequence[Story], names: Sequence[str], title: str) -> str:
             parts.append(f"{plain}: not assessed yet")
         else:
             parts.append(f"{plain}: {story.said['best guess']}, 95% range {story.said['range at 95%']}")
-    return f"{title}. One row for each outcome, better to the right. {'; '.join(parts)}."
+    return f"One row for each outcome, better to the right. {'; '.join(parts)}."

@@ -207,7 +207,7 @@ def _alt(rows: Sequence[Row], title: str, measure: Scale, sesoi: float) -> str:
     small = sum(abs(row["value"]) < sesoi for row in rows)
     own = next((row for row in rows if row["registered"]), None)
     text = (
-        f"{title}. Each way is a point with its 95% range, lowest first; dots below say what was chosen. The lowest "
+        f"Each way is a point with its 95% range, lowest first; dots below say what was chosen. The lowest "
         f"says {measure.effect(rows[0]['value'])}, the highest {measure.effect(rows[-1]['value'])}."
     )
     if own is not None:

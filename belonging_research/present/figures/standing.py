@@ -70,6 +70,6 @@ def _alt(points: Sequence[float], treated: float | None, title: str, place: str)
             "further from what is expected, in either direction."
         )
     return (
-        f"{title}. A dot for each of {len(values)} councils, from {abs(values.min()):.1f} lower to "
+        f"A dot for each of {len(values)} councils, from {abs(values.min()):.1f} lower to "
         f"{values.max():.1f} higher than expected; {inside} within a quarter of a point.{own}"
     )
