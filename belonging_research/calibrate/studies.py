@@ -100,7 +100,7 @@ def _draw(world: CountyWorld, plan: Plan, number: int) -> Drawn:
 def _caught(world: CountyWorld, checks: tuple[CheckResult, ...]) -> bool | None:
     if world.catcher not in CHECKS:
         return None
-    return any(check.name == world.catcher and check.status == "fail" for check in checks)
+    return any(check.name.partition(":")[0] == world.catcher and check.status == "fail" for check in checks)
 
 
 def findings_at(panel: Panel, plan: Plan) -> dict[str, Finding | None]:

@@ -49,8 +49,8 @@ def asked(estimate: Estimate, panel: Panel, plan: Plan) -> bool:
 
 
 def nothing_to_break(name: str) -> tuple[CheckResult, ...]:
-    """The answer of a check that only a noticed difference is asked; it counts as no caution."""
-    return (answer(name, "no_test", "serious", _NOTHING),)
+    """The answer of a check that only a noticed difference is asked; as a caution without a test it counts for none."""
+    return (answer(name, "no_test", "caution", _NOTHING),)
 
 
 def breakdown(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:

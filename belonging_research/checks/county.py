@@ -158,9 +158,10 @@ def sources_agree(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckRe
     sentence = (
         f"Census and daily registers differ by {in_words(shift, estimate.unit)} in what they say of {plan.place}."
     )
-    severity: Severity = "serious" if shift > limit or shift <= limit / 2 else "caution"
+    severity: Severity = "caution" if limit / 2 < shift <= limit else "serious"
     status: Status = "fail" if shift > limit / 2 else "pass"
-    return (answer("sources_agree", status, severity, sentence, value=shift, limit=limit),)
+    passed = limit if shift > limit else limit / 2
+    return (answer("sources_agree", status, severity, sentence, value=shift, limit=passed),)
 
 
 def leave_one_donor(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -197,7 +198,10 @@ def _leave_out(
 
 
 def coverage(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
-    """Serious: under 90% of the treated council's schools sent registers, or that share moved by over 0.05."""
+    """Serious: under 90% of the treated council's schools sent registers, or that share moved by over 0.05.
+
+    A share that only moved is a result of its own beside the one of its level, each with its own limit.
+    """
     years = [*estimate.base, *estimate.post]
     shares = response(panel).reindex(index=panel.treated[:1], columns=years).iloc[0]
     known = {str(p): float(share) for p, share in shares.items() if np.isfinite(share)}
@@ -206,12 +210,20 @@ def coverage(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult,
         sentence = f"The share of schools that sent registers is not printed for {missing}."
         return (answer("coverage", "no_test", "serious", sentence, limit=LEAST_RESPONSE),)
     least, moved = min(known.values()), max(known.values()) - min(known.values())
-    fine = least >= LEAST_RESPONSE and moved <= MOST_MOVED_RESPONSE
     sentence = (
         f"Between {100 * least:.1f}% and {100 * max(known.values()):.1f}% of {plan.place}'s schools sent registers; "
         f"the share moved by {100 * moved:.1f} points over the years compared."
     )
-    return (answer("coverage", "pass" if fine else "fail", "serious", sentence, value=least, limit=LEAST_RESPONSE),)
+    enough: Status = "pass" if least >= LEAST_RESPONSE else "fail"
+    level = answer("coverage", enough, "serious", sentence, value=least, limit=LEAST_RESPONSE)
+    if enough == "fail" or moved <= MOST_MOVED_RESPONSE:
+        return (level,)
+    sentence = (
+        f"The share of {plan.place}'s schools that sent registers moved by {100 * moved:.1f} points over the years "
+        f"compared; {100 * MOST_MOVED_RESPONSE:.0f} would do no harm."
+    )
+    limit = MOST_MOVED_RESPONSE
+    return (level, answer("coverage: movement", "fail", "serious", sentence, value=moved, limit=limit))
 
 
 def largest_weight(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:

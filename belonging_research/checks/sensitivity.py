@@ -258,7 +258,8 @@ def settled(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, 
     last, weeks = _last_snapshot(panel, year), SETTLED_AFTER.days / 7
     if last is None or panel.data_as_at is None:
         unknown = "the day on which the figures were taken" if last else f"the date of the last snapshot of {year}"
-        sentence = f"Whether the daily figures have settled is not known: {unknown} is missing."
+        how = "; --data-as-at (data_as_at in a notebook) gives it" if last else ""
+        sentence = f"Whether the daily figures have settled is not known: {unknown} is missing{how}."
         return (answer(name, "no_test", "serious", sentence, limit=weeks),)
     age = (panel.data_as_at - last).days / 7
     fresh = panel.data_as_at - last < SETTLED_AFTER

@@ -18,7 +18,7 @@ ATTRITION_FLOOR = 0
 BALANCE: Bands = ((0.05, 5), (0.25, 3))
 BALANCE_FLOOR = 1
 
-# A check asked only of a finding that would reach row 4 or 5 says this of any other: no caution then.
+# A check asked only of a finding that would reach row 4 or 5 says this of any other.
 NOTHING_TO_BREAK = "nothing to break"
 COVERAGE_CHECK = "coverage"
 
@@ -45,11 +45,8 @@ def design_score(estimate: Estimate, plan: Plan, report_year: str) -> int:
 
 
 def is_caution(check: CheckResult) -> bool:
-    """A failed caution, or a serious check that could not be made (unless there was nothing to break)."""
-    if check.severity == "caution":
-        return check.status == "fail"
-    untested = check.severity == "serious" and check.status == "no_test"
-    return untested and NOTHING_TO_BREAK not in check.sentence
+    """A failed caution, or a serious check that could not be made."""
+    return (check.severity, check.status) in {("caution", "fail"), ("serious", "no_test")}
 
 
 def threat_score(checks: Sequence[CheckResult]) -> int:
