@@ -186,7 +186,7 @@ def index_page(
     )
 
 
-def council_page(shell: Shell, plan: Plan, report_year: str, rendered: Rendered) -> str:
+def council_page(shell: Shell, plan: Plan, rendered: Rendered) -> str:
     """The page for council and governors, from the cleared displays of the audience notebook alone.
 
     The display that holds a ``first-screen`` leads; the notebook's words and code stay on its own page.
@@ -202,7 +202,6 @@ def council_page(shell: Shell, plan: Plan, report_year: str, rendered: Rendered)
         f"{plan.place}: what happened, and was it more than elsewhere?",
         screen=safe(_with_headings(lead)),
         more=safe(f"<h2>Pictures and tables</h2>\n{deeper(more, 1)}" if more else ""),
-        next=_next(plan, report_year),
         # With a contact in the plan the first screen already ends with whom to ask.
         ask="" if plan.contact else "The council has not yet said whom to ask about this report.",
         privacy=_privacy(plan),
@@ -214,13 +213,6 @@ def council_page(shell: Shell, plan: Plan, report_year: str, rendered: Rendered)
 def _with_headings(screen: str) -> str:
     """The terms of a first screen as headings too: a screen reader then jumps from one to the next."""
     return screen.replace("<dt>", "<dt><h2>").replace("</dt>", "</h2></dt>")
-
-
-def _next(plan: Plan, report_year: str) -> str:
-    later = [look for look in plan.looks if look.report_year > report_year]
-    if not later:
-        return "This was the last look that the plan set in advance."
-    return f"The next figures, those of {year(later[0].report_year)}, are looked at in {later[0].due}."
 
 
 def _privacy(plan: Plan) -> str:

@@ -178,7 +178,7 @@ def _pages(
     files["annex.html"] = annex_page(shell, job.plan, job.extract, tables, departures=departures, left_out=missing)
     lead = next((each for each in rendered if each.name == audience), None)
     if has_council and lead is not None:
-        files["council.html"] = council_page(shell, job.plan, job.report_year, lead)
+        files["council.html"] = council_page(shell, job.plan, lead)
     return files
 
 

@@ -23,6 +23,7 @@ _H1 = re.compile(r"^#[ \t]+(?P<title>.+?)[ \t#]*$", re.M)
 _TABLE = re.compile(r"<table\b.*?</table>", re.S)
 _CAPTION = re.compile(r"<caption>(.*?)</caption>", re.S)
 _TAG = re.compile(r"<[^>]+>")
+_WIDTH = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"')
 _HEADING = re.compile(r"(</?h)([1-6])(?=[\s>])")
 
 
@@ -187,18 +188,22 @@ def _table_of(mark: Mapping[str, Any], ledger: Sequence[LedgerEntry]) -> str:
 
 
 def _figure(svg: str, title: str, alt: str, table: str) -> str:
-    """A picture as an image of its own, so that ids of two pictures never clash and nothing in it can run."""
+    """A picture as an image of its own, so that ids of two pictures never clash and nothing in it can run.
+
+    Its caption says the finding, its alternative what is drawn; a narrow drawing is not blown up on a wide screen.
+    """
     data = base64.b64encode(svg.encode()).decode()
     under = (
         f"<details><summary>The numbers in this picture</summary>\n{in_scroll_areas(table, title)}</details>"
         if table
         else ""
     )
-    rest = alt.removeprefix(title).lstrip(" .:")
+    width = _WIDTH.search(svg)
+    widest = f' style="max-width:{float(width.group(1)) / 9.7:.0f}rem"' if width else ""
     return (
-        f'<figure class="picture">\n<img class="plate" alt="{html.escape(alt)}" '
+        f'<figure class="picture">\n<img class="plate"{widest} alt="{html.escape(alt)}" '
         f'src="data:image/svg+xml;base64,{data}">\n'
-        f"<figcaption><strong>{html.escape(title.rstrip('.'))}.</strong> {html.escape(rest)}</figcaption>\n"
+        f"<figcaption><strong>{html.escape(title.rstrip('.'))}.</strong></figcaption>\n"
         f"{under}</figure>"
     )
 
