@@ -149,7 +149,16 @@ def _clear_findings(findings: tuple[Finding, ...], door: Door, name: str) -> Cle
 
 def _findings_payload(findings: Sequence[Finding]) -> dict[str, Any]:
     estimates = [None if each.estimate is None else digest(estimate_content(each.estimate)) for each in findings]
-    return {"findings": [finding_row(each) for each in findings], "estimates": estimates}
+    rows = [finding_row(each) for each in findings]
+    return {"findings": rows, "estimates": estimates, "comparisons": [_comparison(each) for each in findings]}
+
+
+def _comparison(finding: Finding) -> dict[str, Any] | None:
+    """Path and weights of a finding that is read: what its picture draws. None before its look and where withheld."""
+    if finding.estimate is None or finding.verdict == "not_assessed" or finding.suppressed is not None:
+        return None
+    content = estimate_content(finding.estimate)
+    return {name: content[name] for name in ("path", "weights")}
 
 
 def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:

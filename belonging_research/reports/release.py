@@ -19,17 +19,20 @@ from belonging_research.reports.render import Rendered, render
 from belonging_research.reports.results import (
     ReleasedTable,
     Truth,
+    calibration_table,
     checks_table,
     exclusions_table,
     findings_of,
     findings_table,
     levels_table,
     notes_table,
+    paths_table,
     plan_table,
     results,
     sources_table,
     table_of,
     tables_of,
+    weights_table,
 )
 from belonging_research.reports.writing import canonical_json, write_atomically
 from belonging_research.sources import Extract
@@ -139,6 +142,9 @@ def all_tables(
         exclusions_table(job.extract),
         notes_table(job.extract),
         plan_table(job.plan),
+        paths_table(ledgers),
+        weights_table(ledgers),
+        calibration_table(job.plan),
         _facts(job, rendered),
     )
     return (*fixed, dictionary_table(fixed), *shared, *annex_tables(findings), *cleared)

@@ -14,6 +14,7 @@ from belonging_research.disclosure import LedgerEntry, released_table
 from belonging_research.errors import ReportError
 from belonging_research.plan import Plan
 from belonging_research.reports.writing import csv_text
+from belonging_research.shipped import find_calibration
 from belonging_research.sources import Extract
 
 SCHEMA = "belonging/1"
@@ -189,6 +190,45 @@ def levels_table(tables: Iterable[ReleasedTable]) -> ReleasedTable:
     ordered = sorted(rows, key=lambda row: json.dumps([str(cell) for cell in row]))
     columns = columns or ("group", "outcome", "period", "value")
     return ReleasedTable(id="levels", title="Levels", columns=columns, rows=tuple(ordered))
+
+
+def paths_table(ledgers: Ledgers) -> ReleasedTable:
+    """Of each finding that is read, year by year: the place, its comparison, and what chance alone would allow."""
+    rows = [{"finding": id, **point} for id, each in _comparisons(ledgers) for point in each["path"]]
+    columns = ("finding", "period", "event_time", "actual", "predicted", "low", "high")
+    return table_of("paths", "The place and its comparison, year by year", rows, columns)
+
+
+def weights_table(ledgers: Ledgers) -> ReleasedTable:
+    """Of each finding that is read, the councils that its comparison is made of and their weights."""
+    rows = [
+        {"finding": id, "unit": unit, "weight": weight}
+        for id, each in _comparisons(ledgers)
+        for unit, weight in each["weights"].items()
+        if weight
+    ]
+    return table_of("weights", "Councils in each comparison, and their weights", rows, ("finding", "unit", "weight"))
+
+
+def _comparisons(ledgers: Ledgers) -> list[tuple[str, Mapping[str, Any]]]:
+    """Path and weights of every finding that has them, once each, by id."""
+    found = {
+        row["id"]: comparison
+        for entries in ledgers.values()
+        for entry in entries
+        if entry.kind == "finding"
+        for row, comparison in zip(entry.payload["findings"], entry.payload["comparisons"], strict=True)
+        if comparison is not None
+    }
+    return sorted(found.items())
+
+
+def calibration_table(plan: Plan) -> ReleasedTable:
+    """How often the method was right under this plan, as measured and shipped; no row where it was not."""
+    path = find_calibration(plan.digest)
+    rows = json.loads(path.read_text("utf-8"))["rows"] if path else []
+    columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    return table_of("calibration", "How often this method was right where that is known", rows, columns)
 
 
 SOURCE_COLUMNS = (
