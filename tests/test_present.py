@@ -866,7 +866,7 @@ def test_chance_is_drawn_with_its_level_and_every_council() -> None:
     made = an_estimate(placebos=ERRORS, std_error=0.02)
     picture = present.plot(clear(a_finding(made), a_door()), "twin")
     assert "grey: 19 in 20" in svg_text(picture)
-    assert "19 times in 20: the grey band. Faint lines: the same for each of 147 councils" in picture.alt
+    assert "19 times in 20: the grey band. Faint lines: the same for each of 147 other councils" in picture.alt
     plan = PLAN.model_copy(update={"policy": "council"})
     row = Candidate.of(dataclasses.replace(made, plan_digest=plan.digest), some_checks(), is_registered_row=True,
                        uncovered=0.05, imbalance=0.1)  # fmt: skip

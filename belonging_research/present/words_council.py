@@ -284,11 +284,11 @@ def _strict(story: Story) -> list[str]:
 
 
 def _wrong(story: Story) -> list[str]:
-    """How often this very sentence is wrong, measured on councils where nothing was done."""
+    """How often this very sentence is wrong, measured on councils where no change is assumed."""
     if "false better of 100" not in story.said:
         return []
     return [
-        f"Of 100 councils where nothing was done, this method says better for {story.said['false better of 100']} and "
+        f"Of 100 other councils, where no change is assumed, this method says better for {story.said['false better of 100']} and "
         f"worse for {story.said['false worse of 100']}."
     ]
 

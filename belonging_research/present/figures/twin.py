@@ -41,7 +41,7 @@ def draw(
     """Levels of the place and its mix above; below, their difference with what chance alone explains.
 
     Without ``compare`` (before a look) only the place's own levels are drawn. ``errors`` (rates, the mean since the
-    start) are what the same method finds in councils where nothing was done: a faint line each.
+    start) are what the same method finds in councils where no change is assumed: a faint line each.
     """
     points = sorted(path, key=lambda point: point.event_time)
     height = TALL if compare else SHORT
@@ -134,7 +134,7 @@ def _in_two(gap: str) -> str:
 
 
 def _faint(axes: Axes, points: Sequence[PathPoint], errors: Sequence[float]) -> None:
-    """A line for each council where nothing was done: from none before the start to its mean error since."""
+    """A line for each council where no change is assumed: from none before the start to its mean error since."""
     after = [i for i, point in enumerate(points) if point.event_time >= 0]
     if not errors or not after:
         return
@@ -229,5 +229,5 @@ def _alt(
         text += f" By chance alone {place} would lie between {measure.level(last.low)} and "
         text += f"{measure.level(last.high)} 19 times in 20: the grey band."
     if n_errors:
-        text += f" Faint lines: the same for each of {n_errors} councils where nothing was done."
+        text += f" Faint lines: the same for each of {n_errors} other councils, where no change is assumed."
     return text
