@@ -10,7 +10,9 @@ import datetime as dt
 import hashlib
 import json
 import math
+import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -304,6 +306,22 @@ def _complaint(error: ValidationError, path: Path) -> str:
     return f"{path.name}: {len(lines)} fault(s) in the plan.\n" + "\n".join(lines)
 
 
+def _near(path: Path, error: tomllib.TOMLDecodeError) -> str:
+    """The key at which a plan stops being TOML, as ``treated.0.start``; nothing where the fault is no key's."""
+    place = re.search(r"at line (\d+)", str(error))
+    lines = path.read_text(encoding="utf-8").splitlines()[: int(place.group(1))] if place else []
+    times: Counter[str] = Counter()
+    table, key = "", ""
+    for line in lines:
+        if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
+            name = header.group(2)
+            table, key = (f"{name}.{times[name]}." if header.group(1) == "[[" else f"{name}."), ""
+            times[name] += 1
+        elif assigned := re.match(r"\s*([\w.-]+)\s*=", line):
+            key = assigned.group(1)
+    return f" at {table}{key}" if key else ""
+
+
 def read_plan(path: Path) -> Plan:
     """Read and validate a plan from a TOML file.
 
@@ -319,7 +337,7 @@ def read_plan(path: Path) -> Plan:
     except UnicodeDecodeError:
         raise PlanError(f"{path.name}: not UTF-8 text; save the plan as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path.name}: not valid TOML: {error}.") from None
+        raise PlanError(f"{path.name}: not valid TOML{_near(path, error)}: {error}.") from None
     try:
         return Plan.model_validate_json(json.dumps(content, default=str))
     except ValidationError as error:

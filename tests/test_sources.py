@@ -82,10 +82,11 @@ def absence(number: int) -> Row:
 
 def suspensions(number: int) -> Row:
     """Suspensions by the names since 2019/20."""
+    pupils, excluded, suspended, once = 2000 + number, number % 5, 220 + number, 80 + number
     return {
-        "headcount": str(2000 + number), "perm_excl": str(number % 5), "perm_excl_rate": f"{number % 5 / 20:.2f}",
-        "suspension": str(220 + number), "susp_rate": f"{11 + number / 100:.2f}", "one_plus_susp": str(80 + number),
-        "one_plus_susp_rate": f"{4 + number / 100:.2f}",
+        "headcount": str(pupils), "perm_excl": str(excluded), "perm_excl_rate": f"{100 * excluded / pupils:.2f}",
+        "suspension": str(suspended), "susp_rate": f"{100 * suspended / pupils:.2f}", "one_plus_susp": str(once),
+        "one_plus_susp_rate": f"{100 * once / pupils:.2f}",
     }  # fmt: skip
 
 
@@ -320,10 +321,42 @@ def test_an_impossible_cell(tmp_path: Path, column: str, cell: str, found: str) 
     assert_says(refusal(tmp_path), "a.csv", f"row {DORSET_ROW}", column, found, "Correct")
 
 
+@pytest.mark.parametrize(
+    ("rate", "agrees"),
+    [("11", True), ("11.00", True), ("11.01", True), ("11.02", False), ("0.11", False), ("1.1e+01", True), ("c", True)],
+)
+def test_a_rate_that_disagrees_with_its_counts(tmp_path: Path, rate: str, agrees: bool) -> None:
+    """More than one in the last digit that is printed is refused by row; a region's rounded counts say nothing."""
+    rows = table(suspensions)
+    region, council = (next(row for row in rows if row["geographic_level"] == level and row["school_type"] == "Total")
+                       for level in ("Regional", "Local authority"))  # fmt: skip
+    region["susp_rate"] = "12.4"
+    write(tmp_path, "a.csv", rows)
+    load(tmp_path)
+    council |= {"headcount": "2008", "suspension": "220.88", "susp_rate": rate}
+    write(tmp_path, "a.csv", rows)
+    if agrees:
+        load(tmp_path)
+    else:
+        found = f"column susp_rate: found {float(rate):g}; expected 11, which is suspension of headcount in per cent"
+        assert_says(refusal(tmp_path), f"a.csv: row {DORSET_ROW}", found, "Correct one of the three cells")
+
+
+def test_a_count_whose_last_digits_a_spreadsheet_left_out(tmp_path: Path) -> None:
+    """1.2E+07 is refused by row and column; 1e+05, a whole number as other programs write it, is read."""
+    rows = table(absence)
+    rows[DORSET_ROW - 2]["enrolments"] = "1.01E+03"
+    write(tmp_path, "a.csv", rows)
+    assert_says(refusal(tmp_path), f"a.csv: row {DORSET_ROW}, column enrolments", "1.01E+03", "with all its digits")
+    rows[DORSET_ROW - 2] |= {"enrolments": "1e+03", "enrolments_pa_10_exact_percent": "20.8"}
+    write(tmp_path, "a.csv", rows)
+    assert figure(load(tmp_path), "enrolments", period="2022/23")["numerator"] == 1000.0
+
+
 def test_a_suspension_rate_may_exceed_100(tmp_path: Path) -> None:
     """Suspensions per 100 pupils may be over 100; the share of pupils with one or more may not."""
     rows = table(suspensions)
-    rows[-1]["susp_rate"] = "151.2"
+    rows[-1] |= {"suspension": "3083", "susp_rate": "151.2"}
     write(tmp_path, "a.csv", rows)
     assert max(load(tmp_path).figures["rate"].drop_null().to_pylist()) == pytest.approx(1.512)
     rows[-1]["one_plus_susp_rate"] = "101"
@@ -445,18 +478,6 @@ def test_lait_in_small(tmp_path: Path) -> None:
 # What is not read, and what is not a number.
 
 
-def test_a_file_like_nothing_known_becomes_a_note(tmp_path: Path) -> None:
-    """A table of another kind, and a text, are noted and left; the rest is read."""
-    write(tmp_path, "a.csv", table(absence))
-    write(tmp_path, "bins.csv", [{"street": "High Street", "day": "Monday"}])
-    (tmp_path / "notes.txt").write_text("Ask about 2019.\n", "utf-8")
-    notes = [note for note in load(tmp_path).notes if "bins" in note or "notes.txt" in note]
-    assert len(notes) == 2
-    assert_says(
-        "\n".join(notes), "bins.csv: layout not known, not read. Nearest known layout", "notes.txt: not a table"
-    )
-
-
 def test_a_known_layout_not_used_becomes_a_note(tmp_path: Path) -> None:
     """Figures for groups of pupils, in the columns of an absence file, are never taken for those of all pupils."""
     write(tmp_path, "a.csv", table(absence))
@@ -499,6 +520,7 @@ def test_x_means_suppressed_in_the_old_exclusions_layout(tmp_path: Path) -> None
     rows = table(old_exclusions, years=("201516",))
     for row in rows:
         row["perm_excl"], row["perm_excl_rate"], row["fixed_excl"] = "x", "x", "219.823529"
+        row["fixed_excl_rate"] = f"{21982.3529 / float(row['headcount']):.2f}"
     write(tmp_path, "a.csv", rows)
     extract = load_extract(tmp_path, _old_dorset(), through="2016/17")
     found = figure(extract, "permanent_exclusion_rate", unit="933", period="2015/16")
@@ -565,7 +587,7 @@ def test_terms_are_not_the_year(tmp_path: Path) -> None:
     write(tmp_path, "year.csv", daily())
     term = daily(identifier="Spring term", more={"academic_year": "202324"})
     for row in term:
-        row["overall_absence_perc"] = "9.5"
+        row |= {"overall_absence": "9500", "overall_absence_perc": "9.5"}
     write(tmp_path, "term.csv", term)
     extract = load(tmp_path)
     year = figure(extract, "overall_absence_rate", phase="primary", period_kind="year_to_date")
@@ -579,9 +601,8 @@ def test_two_terms_that_say_academic_year(tmp_path: Path, said: Row) -> None:
     """Two terms called 'Academic year' are not taken for one: by the half terms stated, else by sessions a pupil."""
 
     def two_terms(number: int) -> Row:
-        row = absence(number)
-        counts = ("sess_possible", "sess_overall", "sess_authorised", "sess_unauthorised")
-        return row | {name: str(int(row[name]) * 5 // 7) for name in counts}  # 250 possible sessions a pupil
+        rates = {"sess_overall_percent": "10", "sess_authorised_percent": "7.2", "sess_unauthorised_percent": "2.8"}
+        return absence(number) | rates | {"sess_possible": str((1000 + number) * 250)}
 
     write(tmp_path, "a.csv", table(two_terms, more=said))
     extract = load(tmp_path)
@@ -609,15 +630,14 @@ def long_rows(changes: Mapping[int, Row] | None = None) -> tuple[list[Row], list
         ("Absence", "Unauthorised absence", "Total", "sess_unauthorised", "2"),
         ("Absence", "Authorised absence", "Illness", "sess_authorised", "4"),
     )
-    absentees = (("Total pupils", "enrolments", "z"), ("Persistent absence", "enrolments_pa_10_exact", "20"),
-                 ("Severe absence", "enrolments_pa_10_exact", "2"))  # fmt: skip
+    absentees = ("Total pupils", "enrolments"), ("Persistent absence", "enrolments_pa_10_exact"), ("Severe absence", "")
     for row in table(absence, years=("202324",), phase_column="education_phase"):
         start = {name: row[name] for name in row if not name.startswith(("sess", "enrol"))}
         for status, kind, reason, column, share in kinds:
             named = {"attendance_status": status, "attendance_type": kind, "attendance_reason": reason}
             sessions.append(start | named | {"session_count": row[column], "session_percent": share})
-        for kind, column, share in absentees:
-            count = row[column] if kind != "Severe absence" else "21"
+        for kind, column in absentees:
+            count, share = row.get(column, "21"), row.get(f"{column}_percent", "z" if column else "2")
             pupils.append(start | {"absence_type": kind, "enrolment_count": count, "enrolment_percent": share})
     for number, change in (changes or {}).items():
         sessions[number] |= change

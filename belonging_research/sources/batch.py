@@ -119,7 +119,7 @@ def keep_until(batch: Batch, through: str) -> Batch:
             "time_period and time_identifier",
             f"{year!r} with {identifier!r}",
             "an academic year such as 202425 with 'Academic year', a term, or 'Autumn and spring term'",
-            "Correct the cell, or leave the file out.",
+            "Correct the cell, remove the row if it is a note, or leave the file out.",
         )
     table = batch.table
     for at, name in enumerate(("period", "period_kind")):
@@ -194,6 +194,24 @@ def numbers(batch: Batch, column: str, symbols: Mapping[str, str] = SYMBOLS) -> 
             negative, column, repr(plain[negative].as_py()), "a count or rate of 0 or more", "Correct the cell."
         )
     return values, reasons
+
+
+def refuse_shortened(batch: Batch, column: str) -> None:
+    """Refuse a count such as ``1.2E+07``, which is how a spreadsheet writes a number whose last digits it leaves out.
+
+    Other programs write ``1e+05``, with a small e, for a number that is no longer than that: those are read.
+
+    Raises
+    ------
+    SourceError
+        Naming row and column.
+    """
+    at = first_true(pc.match_substring_regex(batch.table[column], r"\dE\+\d"))
+    if at is not None:
+        raise batch.fault(
+            at, column, repr(batch.table[column][at].as_py()), "a count with all its digits",
+            "Download the file again, or format the column as a number before saving it as csv.",
+        )  # fmt: skip
 
 
 def refuse_duplicates(batch: Batch, keys: Sequence[str]) -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from belonging_research.errors import SourceError
 from belonging_research.sources import origin as origins
 from belonging_research.sources.batch import Batch
-from belonging_research.sources.layouts import Layout, match, nearest, renamed
+from belonging_research.sources.layouts import Layout, key, match, nearest, renamed
 from belonging_research.sources.origin import Origin, read_origin
 from belonging_research.sources.reading import (
     Cells,
     Sniffed,
     file_sha256,
+    is_lock,
     is_table,
+    not_gzip,
     read_cells,
     refuse_duplicate_columns,
     sniff,
@@ -42,6 +44,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A table of no known layout: its name, and what was found and expected, as a sentence."""
+
+    name: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
     """The files to read, in the order of their layout and name, and what is to be said of the rest.
 
@@ -60,8 +70,8 @@ def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | N
     Raises
     ------
     SourceError
-        If a folder is missing or empty, an extract differs from its ``origin.toml``, a file is damaged, or one
-        resembles a used layout and is not of it.
+        If a folder is missing or empty, an extract differs from its ``origin.toml``, a file is damaged or almost of
+        a used layout, or a table's layout is not known; all of the last kind are named at once.
     """
     given = [folders] if isinstance(folders, str | Path) else list(folders)
     roots = [Path(folder) for folder in given]
@@ -69,9 +79,13 @@ def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | N
     paths = _walk(roots)
     records = [read_origin(path) for path in paths if path.name == origins.NAME]
     found: list[Found] = []
+    unknown: list[Unknown] = []
     later = False
     for path in paths:
         if path.name == origins.NAME:
+            continue
+        if is_lock(path):
+            notes.append(f"{path.name}: says that a workbook is open, and is no table; not read.")
             continue
         record = _record_of(path, records)
         if record and record.date and data_as_at and record.date > data_as_at:
@@ -81,8 +95,11 @@ def discover(folders: Path | str | Sequence[Path | str], data_as_at: dt.date | N
         what = identify(path, record)
         if isinstance(what, Found):
             found.append(what)
+        elif isinstance(what, Unknown):
+            unknown.append(what)
         else:
             notes.append(what)
+    _refuse_unknown(unknown)
     if any(not any(_below(record.folder, root) for record in records) for root in roots):
         # Without the folder's name: it belongs to one machine, and the same files are the same study.
         notes.append("no origin.toml beside the files, so they are read as they are, unchecked.")
@@ -120,29 +137,37 @@ def _record_of(path: Path, records: Sequence[Origin]) -> Origin | None:
     return max(above, key=lambda r: len(r.folder.parts), default=None)
 
 
-def identify(path: Path, record: Origin | None = None) -> Found | str:
-    """A file of a used layout, or the sentence to print about one that is not.
+def identify(path: Path, record: Origin | None = None) -> Found | Unknown | str:
+    """A file of a used layout, a table of none, or the sentence to print about a file that is not read.
 
     Raises
     ------
     SourceError
-        If the file is damaged, or resembles a used layout by half of its marking columns and is not of it.
+        If the file is damaged, has two rows that could be its header, or resembles a used layout by half of its
+        marking columns and is not of it.
     """
     sniffed = sniff(path)
     if sniffed is None:
-        return f"{path.name}: not a table; not read."
+        return Unknown(name=path.name, said="not a text") if is_table(path) else f"{path.name}: not a table; not read."
     matched = [(layout, at, header) for at, header in sniffed.headers if (layout := match(header, LAYOUTS)) is not None]
     if not matched:
         return _unknown(path, sniffed)
     layout, at, header = matched[0]
+    if len(matched) > 1:
+        raise SourceError(
+            f"{path.name}: rows {at + 1} and {matched[1][1] + 1} could both be the header. Expected one table with one "
+            "header: remove one of these rows, and what belongs to it."
+        )
     if not layout.used:
         return f"{path.name}: {layout.title} (layout {layout.name}), known and not used: {layout.why_not}."
     refuse_duplicate_columns(path, header, layout.repeats)
     _refuse_renamed_optional(path, layout, header)
     strangers = [name for name in layout.unexpected(header) if name.strip()]
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
+    if at and sniffed.container == "text":
+        notes.append(f"{path.name}: the header is row {at + 1}; what stands above it is not read.")
     if strangers:
-        notes = (f"{path.name}: columns new to layout {layout.name}, not read: {', '.join(strangers)}.",)
+        notes.append(f"{path.name}: columns new to layout {layout.name}, not read: {', '.join(strangers)}.")
     return Found(
         sniffed=sniffed,
         name=path.name,
@@ -151,7 +176,7 @@ def identify(path: Path, record: Origin | None = None) -> Found | str:
         header=header,
         sha256=file_sha256(path),
         origin=record,
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
@@ -167,7 +192,7 @@ def _refuse_renamed_optional(path: Path, layout: Layout, header: Sequence[str]) 
         )
 
 
-def _unknown(path: Path, sniffed: Sniffed) -> str:
+def _unknown(path: Path, sniffed: Sniffed) -> Unknown | str:
     _, (layout, share), header = max(
         ((nearest(header, USED)[1], nearest(header, USED), header) for _, header in sniffed.headers),
         key=lambda entry: entry[0],
@@ -177,13 +202,34 @@ def _unknown(path: Path, sniffed: Sniffed) -> str:
     small = len(layout.required) < _SMALL_LOOKUP and layout.family == "lookup"
     if share >= 0.5 and (not small or len(missing) == 1):
         raise _almost(path, layout, header, missing)
-    _refuse_other_separator(path, header)
+    for _, row in sniffed.headers:
+        _refuse_other_separator(path, row)
     if not is_table(path):
         return f"{path.name}: not a table; not read."
-    return (
-        f"{path.name}: layout not known, not read. Nearest known layout: {layout.title} ({layout.name}), of whose "
-        f"{len(layout.required)} marking columns it has {round(share * len(layout.required))}."
+    if path.suffix.lower() == ".gz" and not path.read_bytes().startswith(b"\x1f\x8b"):
+        raise not_gzip(path)
+    return Unknown(name=path.name, said=_found_and_expected(layout, header, missing))
+
+
+def _found_and_expected(layout: Layout, header: Sequence[str], missing: Sequence[str]) -> str:
+    # Names that no layout has are counted, not quoted: without a header the first row may be about a pupil.
+    known = [names for each in LAYOUTS for names in (*each.shared, *each.required, *each.optional)]
+    ours = {key(name) for names in known for name in names}
+    familiar = [name.strip() for name in header if key(name) in ours]
+    found = f"{len(header)} columns" + (
+        f", of them known {', '.join(familiar)}" if familiar else ", none of them known"
     )
+    return f"found {found}; nearest known layout: {layout.title} ({layout.name}), which needs {', '.join(missing)}"
+
+
+def _refuse_unknown(unknown: Sequence[Unknown]) -> None:
+    if unknown:
+        said = "\n".join(f"  {each.name}: layout not known: {each.said}." for each in unknown)
+        raise SourceError(
+            f"{len(unknown)} table(s) of a layout that is not known. Expected only files of the layouts that "
+            f"data/README.md lists, with their header in one of the first rows.\n{said}\n"
+            "Correct the header, or move the file out of the folder."
+        )
 
 
 def _almost(path: Path, layout: Layout, header: Sequence[str], missing: Sequence[str]) -> SourceError:

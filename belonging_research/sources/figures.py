@@ -20,6 +20,7 @@ from belonging_research.sources.batch import (
     keep_until,
     numbers,
     refuse_duplicates,
+    refuse_shortened,
 )
 from belonging_research.sources.layouts import Family
 from belonging_research.sources.places import PLACE, place
@@ -118,6 +119,9 @@ def to_figures(
 ) -> pa.Table:
     """Figures of every measure for every row; the columns of place and period are shared, not copied."""
     rows = batch.table.num_rows
+    counts = {column for m in measures for column in (m.numerator, m.denominator)}
+    for column in filter(batch.has, sorted(filter(None, counts))):
+        refuse_shortened(batch, column)
     read = {
         column: numbers(batch, column, symbols) for column in dict.fromkeys(_columns(measures)) if batch.has(column)
     }
@@ -153,6 +157,8 @@ def _values(batch: Batch, measure: Measure, read: Mapping[str, tuple[pa.Array, p
         get, (measure.numerator, measure.denominator, measure.rate)
     )
     refuse_impossible(batch, measure, count, of, rate)
+    if measure.rate in read and measure.denominator is not None:
+        _refuse_contradiction(batch, measure, count, of, rate)
     number = pc.is_valid(rate)
     if measure.numerator is not None:
         counted = pc.is_valid(count)
@@ -192,6 +198,38 @@ def refuse_impossible(batch: Batch, measure: Measure, count: pa.Array, of: pa.Ar
                 f"no more than {measure.denominator}, which is {of[at].as_py():.0f}",
                 "Correct one of the two cells.",
             )
+
+
+def _refuse_contradiction(batch: Batch, measure: Measure, count: pa.Array, of: pa.Array, rate: pa.Array) -> None:
+    """Refuse a council's rate that differs from the ratio of its own counts by more than one in its last digit.
+
+    In the files of 2006/07 to 2025/26 no row of a council differs by more than half of that. Those of regions and
+    the country may: attendance to 2024/25 weights their totals for schools that did not respond, and exclusions
+    round their counts to 5.
+
+    Raises
+    ------
+    SourceError
+        Naming row, column and both numbers.
+    """
+    ratio = pc.divide(pc.multiply(count, 100.0), pc.if_else(pc.greater(of, 0.0), of, None))
+    digits = geography.recode(batch.table[measure.rate], _last_digit, pa.float64())
+    apart = pc.greater(pc.abs(pc.subtract(ratio, rate)), pc.add(digits, 1e-9))
+    at = first_true(pc.and_(pc.fill_null(apart, False), pc.equal(batch.table["level"], "council")))
+    if at is not None:
+        raise batch.fault(
+            at,
+            f"{measure.rate}",
+            f"{rate[at].as_py():.10g}",
+            f"{ratio[at].as_py():.10g}, which is {measure.numerator} of {measure.denominator} in per cent",
+            "Correct one of the three cells.",
+        )
+
+
+def _last_digit(text: str) -> float:
+    """The worth of a printed number's last digit: 0.01 for 7.10, 0.0001 for 1.2e-03."""
+    mantissa, _, exponent = text.casefold().partition("e")
+    return float(10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))) if mantissa[:1].isdigit() else 0.0
 
 
 def empty_figures() -> pa.Table:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from belonging_research.errors import SourceError
-from belonging_research.sources.reading import file_sha256
+from belonging_research.sources.reading import file_sha256, is_lock
 
 NAME = "origin.toml"
 
@@ -82,7 +82,7 @@ def _listed(folder: Path, content: Mapping[str, Any]) -> dict[str, tuple[str, ob
 
 def _check_files(folder: Path, listed: Mapping[str, tuple[str, object]]) -> None:
     present = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
-    present.pop(NAME, None)
+    present = {name: path for name, path in present.items() if name != NAME and not is_lock(path)}
     for name in sorted(set(listed) | set(present)):
         if name not in present:
             raise SourceError(f"{name}: listed in {NAME} of {folder.name} and missing. Fetch the extract again.")

@@ -9,7 +9,6 @@ import csv
 import gzip
 import hashlib
 import io
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +23,16 @@ import pyarrow.parquet
 
 from belonging_research.errors import SourceError
 from belonging_research.sources.layouts import key
+from belonging_research.sources.workbook import is_workbook, open_book
 
 Container = Literal["text", "parquet", "workbook"]
 Header = tuple[str, ...]
 
 _HEAD = 1 << 17
-_TABLE_SUFFIXES = (".csv", ".gz", ".parquet", ".xlsx")
-_HEADER_ROWS = 10  # a workbook may carry titles above its header
+_TABLE_SUFFIXES = (".csv", ".tsv", ".gz", ".zip", ".parquet", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_OTHER_SHEETS = (".xls", ".xlsb", ".ods")
+_HEADER_ROWS = 10  # a table may carry titles above its header
+_LOCKS = ("~$", ".~lock.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(_TABLE_SUFFIXES)
 
 
+def is_lock(path: Path) -> bool:
+    """Whether a file is the mark that Excel or LibreOffice sets beside a workbook while it is open."""
+    return path.name.startswith(_LOCKS)
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex characters."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -84,8 +91,12 @@ def sniff(path: Path) -> Sniffed | None:
     if head.startswith(b"PAR1"):
         header = tuple(_parquet(path).schema_arrow.names)
         return Sniffed(path=path, container="parquet", headers=((0, header),))
+    if path.suffix.lower() in _OTHER_SHEETS:
+        raise SourceError(
+            f"{path.name}: a spreadsheet that is not read. Open it and save it as .xlsx, or as csv UTF-8."
+        )
     if head.startswith(b"PK\x03\x04"):
-        return _sniff_workbook(path)
+        return _sniff_zip(path)
     return _sniff_text(path, head)
 
 
@@ -95,12 +106,16 @@ def _sniff_text(path: Path, head: bytes) -> Sniffed | None:
     _refuse_other_form(path, head)
     if b"\x00" in head:
         return None
-    line = head.decode("utf-8-sig", errors="replace")
+    rows: list[Header] = []
     try:
-        header = next(csv.reader(io.StringIO(line)), [])
+        # A text that promises no table may quote a header further down.
+        for row in csv.reader(io.StringIO(head.decode("utf-8-sig", errors="replace"), newline="")):
+            rows.append(tuple(row))
+            if len(rows) == (_HEADER_ROWS if is_table(path) else 1):
+                break
     except csv.Error:
-        header = []
-    return Sniffed(path=path, container="text", headers=((0, tuple(header)),))
+        pass
+    return Sniffed(path=path, container="text", headers=tuple(enumerate(rows or [()])))
 
 
 def _gunzipped_head(path: Path, head: bytes) -> bytes:
@@ -117,15 +132,30 @@ def _gunzipped_head(path: Path, head: bytes) -> bytes:
 
 def _refuse_other_form(path: Path, head: bytes) -> None:
     suffix = path.suffix.lower()
-    if suffix == ".xlsx":
+    if suffix == ".zip" or head[257:262] == b"ustar":
+        raise _archive(path)
+    if suffix in (".xlsx", ".xlsm"):
         raise SourceError(f"{path.name}: not an Excel workbook. Open it and save it as .xlsx, or as csv UTF-8.")
     if suffix == ".parquet":
         raise SourceError(f"{path.name}: not a parquet file. Download it again.")
+    if suffix == ".gz" and b"\x00" in head:
+        raise not_gzip(path)
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in head[:400]
     if wide and is_table(path):
         raise SourceError(
             f"{path.name}: encoded as UTF-16 (or not text at all); expected UTF-8. Save it as 'CSV UTF-8'."
         )
+
+
+def not_gzip(path: Path) -> SourceError:
+    """The error for a name that ends in .gz and a content that is something else."""
+    return SourceError(f"{path.name}: not a gzip file, though its name says so. Download it again.")
+
+
+def _archive(path: Path) -> SourceError:
+    return SourceError(
+        f"{path.name}: an archive of files, which is not opened. Unpack it, and move the archive out of the folder."
+    )
 
 
 def _cut_short(path: Path) -> SourceError:
@@ -173,7 +203,7 @@ def read_cells(
     elif sniffed.container == "workbook":
         cells = _read_workbook(sniffed.path, header_at, columns, positions or {})
     else:
-        cells = Cells(table=_read_text(sniffed.path, columns))
+        cells = Cells(table=_read_text(sniffed.path, header_at, columns))
     if cells.table.num_rows == 0:
         raise SourceError(f"{sniffed.path.name}: a header and no rows below it. Download the file again, or remove it.")
     return cells
@@ -202,12 +232,14 @@ def _numbered(columns: Mapping[str, pa.Array | pa.ChunkedArray], rows: int, firs
     return pa.table({**trimmed, "row": pa.array(range(first, first + rows), pa.int64())})
 
 
-def _read_text(path: Path, columns: Mapping[str, str]) -> pa.Table:
+def _read_text(path: Path, header_at: int, columns: Mapping[str, str]) -> pa.Table:
     content = path.read_bytes()
     if content.startswith(b"\x1f\x8b"):
         content = _gunzip(path, content)
     content = content.removeprefix(b"\xef\xbb\xbf")
     _refuse_not_utf8(path, content)
+    above = _lines_above(content, header_at)
+    content = content.split(b"\n", above)[-1]
     wanted = list(dict.fromkeys(columns.values()))
     try:
         read = pyarrow.csv.read_csv(
@@ -220,8 +252,16 @@ def _read_text(path: Path, columns: Mapping[str, str]) -> pa.Table:
             ),
         )
     except pa.ArrowException:
-        raise _ragged(path, content) from None
-    return _numbered({own: read[written] for own, written in columns.items()}, read.num_rows, 2)
+        raise _ragged(path, content, header_at + 1) from None
+    return _numbered({own: read[written] for own, written in columns.items()}, read.num_rows, header_at + 2)
+
+
+def _lines_above(content: bytes, header_at: int) -> int:
+    """Lines of text before the header, which are more than rows where a title runs over several."""
+    rows = csv.reader(io.StringIO(content[:_HEAD].decode("utf-8", errors="replace"), newline=""))
+    for _ in range(header_at):
+        next(rows)
+    return rows.line_num
 
 
 def _refuse_not_utf8(path: Path, content: bytes) -> None:
@@ -235,15 +275,15 @@ def _refuse_not_utf8(path: Path, content: bytes) -> None:
         ) from None
 
 
-def _ragged(path: Path, content: bytes) -> SourceError:
+def _ragged(path: Path, content: bytes, first: int) -> SourceError:
     rows = csv.reader(io.StringIO(content.decode("utf-8")))
     try:
         width = len(next(rows, []))
-        for number, row in enumerate(rows, start=2):
+        for number, row in enumerate(rows, start=first + 1):
             if row and len(row) != width:
                 return SourceError(
                     f"{path.name}: row {number} has {len(row)} cells, the header {width}. "
-                    "The file may be cut short: download it again."
+                    "It is a note, or a row that was cut short: take the note out, or download it again."
                 )
     except csv.Error:
         pass
@@ -265,15 +305,19 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
-def _sniff_workbook(path: Path) -> Sniffed:
-    with _workbook(path) as book:
+def _sniff_zip(path: Path) -> Sniffed | None:
+    if not is_workbook(path):
+        if is_table(path):
+            raise _archive(path)
+        return None
+    with open_book(path) as book:
         rows = book.head(_HEADER_ROWS)
     headers = tuple((at, tuple(cells)) for at, cells in enumerate(rows))
     return Sniffed(path=path, container="workbook", headers=headers)
 
 
 def _read_workbook(path: Path, header_at: int, columns: Mapping[str, str], positions: Mapping[str, int]) -> Cells:
-    with _workbook(path) as book:
+    with open_book(path) as book:
         rows = book.head(None)
         created, title = book.created, " ".join([book.title, *(" ".join(row) for row in rows[:header_at])])
     header = rows[header_at]
@@ -285,44 +329,3 @@ def _read_workbook(path: Path, header_at: int, columns: Mapping[str, str], posit
 
 def _column(body: Sequence[Sequence[str]], at: int) -> list[str]:
     return [row[at] if at < len(row) else "" for row in body]
-
-
-class _Book:
-    """The first sheet of a workbook, closed after use."""
-
-    def __init__(self, path: Path) -> None:
-        import warnings
-
-        import openpyxl
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles, never about cells
-            self._book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        self._sheet = self._book.worksheets[0]
-        self.title = self._sheet.title
-        self.created: datetime | None = self._book.properties.created
-
-    def head(self, rows: int | None) -> list[list[str]]:
-        """The first ``rows`` rows as text, all of them where None."""
-        return [[_cell(v) for v in row] for row in self._sheet.iter_rows(max_row=rows, values_only=True)]
-
-    def __enter__(self) -> _Book:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._book.close()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _workbook(path: Path) -> _Book:
-    try:
-        return _Book(path)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, TypeError):
-        raise SourceError(
-            f"{path.name}: not an Excel workbook, or damaged. Open it and save it as .xlsx, or as csv UTF-8."
-        ) from None

@@ -328,6 +328,10 @@ KNOWN_NOT_USED: tuple[Layout, ...] = (
     _unused(
         "pupils_by_ethnicity", "Pupils by ethnicity and language", _CONTEXT, ("ethnicity",), ("language",)
     ),
+    _unused(
+        "verified_figures", "Figures read off by hand", "for tests of this package, not for estimating",
+        ("measure",), ("academic_year",), ("value",), ("source_column_or_measure",),
+    ),
     _unused("school_names", "Names of schools", _SCHOOLS, ("LAEstab",), ("SchoolName",)),
     _unused(
         "establishments", "Register of establishments", _SCHOOLS,

@@ -79,7 +79,8 @@ def _refuse_different(table: pa.Table, before: pa.Table) -> None:
     raise SourceError(
         f"{one['source_file']} and {other['source_file']} give different figures of {one['outcome']} for {one['name']} "
         f"({one['unit']}), {one['period']}, phase {one['phase']}: {_said(one)}, {_said(other)}; "
-        f"{pc.sum(differs).as_py()} such figure(s). Keep the file that you mean, and move the other out of the folder."
+        f"{pc.sum(differs).as_py()} such figure(s). "
+        "Keep the file that you mean and move the other out, or name only the folder that you mean."
     )
 
 

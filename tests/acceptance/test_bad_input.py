@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,12 @@ def encode(path: Path, encoding: str, name: str = "") -> None:
     path.write_bytes((text.replace("Larkvale", name) if name else text).encode(encoding))
 
 
+def zipped(path: Path) -> None:
+    """The file in an archive beside it, as a release is downloaded."""
+    with zipfile.ZipFile(path.with_name("figures.zip"), "w") as archive:
+        archive.write(path, f"data/{path.name}")
+
+
 MEND = "Correct the cell"
 SPOILED: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "cut short": (cut, (YEAR, "row ", "cells, the header", "download it again")),
@@ -184,6 +191,22 @@ SPOILED: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
         lambda path: path.with_name("figures.parquet").write_bytes(b"PAR1 nothing more"),
         ("figures.parquet", "cut short or damaged", "Download it again"),
     ),
+    "archive": (
+        lambda path: zipped(path),
+        ("figures.zip", "an archive", "Unpack it"),
+    ),
+    "note at the end": (
+        lambda path: path.write_text("\n".join([*lines(path), "Source: a note"]) + "\n", encoding="utf-8"),
+        (YEAR, "has 1 cells, the header", "It is a note, or a row that was cut short"),
+    ),
+    "rate beside its counts": (
+        lambda path: cell(path, 60, "overall_absence_perc", "9.125"),
+        (YEAR, "row 60, column overall_absence_perc", "9.125", "of possible_sessions", "Correct one"),
+    ),
+    "count in short": (
+        lambda path: cell(path, 61, "possible_sessions", "1.2E+07"),
+        (YEAR, "row 61, column possible_sessions", "1.2E+07", "with all its digits"),
+    ),
     "origin differs": (
         lambda path: path.with_name("origin.toml").write_text(
             "".join(f'[[file]]\nname = "{name}"\nsha256 = "{"0" * 64}"\n' for name in FILES), encoding="utf-8"
@@ -241,7 +264,7 @@ def test_a_folder_without_data(belonging: CommandLine, tmp_path: Path) -> None:
     refused(run(belonging, tmp_path, "--data", folder), SOURCE, "nothing: the folder is empty", "Put the published")
     (folder / "holiday.csv").write_text("place,days\nLyme,3\n", encoding="utf-8")
     done = run(belonging, tmp_path, "--data", folder)
-    refused(done, SOURCE, "nothing: no figures up to", "Expected at least one file", "holiday.csv: layout not known")
+    refused(done, SOURCE, "holiday.csv: layout not known", "nearest known layout", "move the file out of the folder")
     refused(run(belonging, tmp_path, "--data", tmp_path / "gone"), SOURCE, "gone: no such folder", "Check the path")
     refused(run(belonging, tmp_path, "--data", folder / "holiday.csv"), SOURCE, "holiday.csv: ", "folder")
 
@@ -270,7 +293,7 @@ PLANS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "unknown key": ("seed = 20240901", "seed = 20240901\nsede = 1", ("sede", "unknown key", "correct its spelling")),
     "unknown key of an outcome": ("sesoi = 0.0025", "sesoi = 0.0025\nsizes = 1", ("outcomes.0.sizes", "unknown key")),
     "misspelt key": ("policy =", "polciy =", ("policy", "polciy")),
-    "impossible date": ("start = 2024-09-01", "start = 2024-02-30", ("TOML", "line ")),
+    "impossible date": ("start = 2024-09-01", "start = 2024-02-30", ("treated.0.start", "TOML", "line ")),
     "date as text": ('start = 2024-09-01', 'start = "1 September"', ("treated.0.start", "date")),
     "start in another year": ("start = 2024-09-01", "start = 2023-09-01", ("treated.0.start", "first post year")),
     "impossible year": ('base = ["2022/23", "2023/24"]', 'base = ["2022/24", "2023/24"]', ("base", "2022/24")),
