@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import small_study
+from printed import visible_text
 
 from belonging_research.calibrate import Row
 from belonging_research.disclosure import open_door
 from belonging_research.plan import read_plan
 from belonging_research.reports import calibration
 from belonging_research.reports.calibration_words import intro, sentences, table_of_rows
-from belonging_research.reports.printed import visible_text
 from belonging_research.shipped import PACKAGE
 
 PLAN = read_plan(small_study.PLAN_FILE)

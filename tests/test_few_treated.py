@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from belonging_research.errors import EstimateError
 from belonging_research.estimators import few_treated as few
+from belonging_research.estimators.few_treated import clusters, placebo_groups
+from belonging_research.estimators.few_treated import sizes as few_sizes
 from belonging_research.estimators.placebo import fit_size_variance, placebo_p, size_scale
 from belonging_research.estimators.synthetic_difference import difference_in_differences_effects
 from belonging_research.findings.families import holm
@@ -113,7 +115,7 @@ class TestPlaceboGroups:
 
     def test_a_group_has_no_unit_twice(self) -> None:
         """Drawn without replacement, every untreated unit about as often."""
-        groups = few._groups(50, 5, rng=generator(), draws=4000)
+        groups = placebo_groups.placebo_groups(50, 5, rng=generator(), draws=4000)
         assert all(len(set(group)) == 5 for group in groups.tolist())
         assert np.ptp(np.bincount(groups.ravel(), minlength=50)) < 8 * math.sqrt(400)
 
@@ -282,7 +284,7 @@ class TestWildClusterBootstrap:
         """Within four Monte Carlo errors; another seed gives another number, the same one the same."""
         outcomes, n_pre, treated, _ = world(12, n=12, k=5, effect=0.7)
         exact = few.wild_cluster_bootstrap_p(outcomes, n_pre, treated, rng=generator())
-        monkeypatch.setattr(few, "_MOST_SIGN_VECTORS", 1)
+        monkeypatch.setattr(clusters, "_MOST_SIGN_VECTORS", 1)
         one, same, other = (
             few.wild_cluster_bootstrap_p(outcomes, n_pre, treated, rng=generator(s), draws=4999) for s in (1, 1, 2)
         )
@@ -410,8 +412,8 @@ class TestSizeTable:
         """A unit that is always treated, and wildly off, changes no scale and no reference."""
         rates, n_pre, treated, sizes = world(20, n=40, k=1)
         seen: list[np.ndarray] = []
-        real = few._group_effects
-        monkeypatch.setattr(few, "_group_effects", lambda *given_: seen.append(real(*given_)) or seen[-1])
+        real = placebo_groups.group_effects
+        monkeypatch.setattr(few_sizes, "group_effects", lambda *given_: seen.append(real(*given_)) or seen[-1])
         off = rates.copy()
         off[treated, 2:] += 1e3
         for each in (rates, off):

@@ -12,10 +12,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NoReturn
 
-from conftest import REPOSITORY
+from printed import Released
 from recompute import recompute_flags, recompute_verdict
-
-from belonging_research.reports.printed import released_texts, unexplained
 
 LARGEST = 1_500_000
 HEAD = {
@@ -33,9 +31,6 @@ ROW = {
 CHECK = {"status", "severity", "value", "sentence"}
 GRADE_PARTS = {"design", "precision", "attrition", "balance", "threats"}
 VERDICTS = {"better_than_expected", "worse_than_expected", "as_expected", "cannot_tell", "not_assessed"}
-TEMPLATES = REPOSITORY / "belonging_research" / "reports" / "templates"
-# Wording that is the same whatever the figures are: names of notebooks, and levels of intervals and of noticing.
-FIXED = ("4 times in 5", "98 times in 100", "one in 20", "notebooks 04 and 05", "Interval, 90%")
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -116,16 +111,13 @@ def other_verdicts(findings: Sequence[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def unexplained_numbers(released: Path) -> dict[str, tuple[str, ...]]:
-    """Numbers printed on a page that stand in no released file, by page; a list of publications is no figure."""
-    fixed = [path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.glob("*.jinja"))]
-    known = [*released_texts(released), *fixed, *FIXED]
-    found = {}
-    for path in sorted(released.glob("*.html")):
-        page = re.sub(r"<h2>Methods and where.*?</ul>", "", path.read_text(encoding="utf-8"), flags=re.S)
-        if missing := unexplained(page, known):
-            found[path.name] = missing
-    return found
+def unexplained_numbers(released: Path) -> dict[str, list[str]]:
+    """Printed numbers that are no display rounding of one in `results.json` or in a source table, by page and table."""
+    run = Released(released)
+    found = {path.name: list(run.unexplained(path.stem)) for path in sorted(released.glob("*.html"))}
+    found |= run.unfounded_printings()
+    found["misquoted"] = run.misquoted()
+    return {name: missing for name, missing in found.items() if missing}
 
 
 def misfiled(folder: Path) -> list[str]:
