@@ -61,7 +61,7 @@ def dated(file: Found, batch: Batch, model: str = "") -> tuple[dt.date | None, D
         known.append((dt.date(int(model), 1, 1), "model of that year"))
     if batch.rows and file.origin is not None and file.origin.date is not None:
         known.append((file.origin.date, "fetched"))
-    return max(known, default=(None, None), key=lambda each: each[0] or dt.date.min)
+    return max(known, key=lambda each: each[0]) if known else (None, None)
 
 
 def _usually_out(family: Family, batch: Batch) -> list[dt.date]:
