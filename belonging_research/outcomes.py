@@ -78,6 +78,7 @@ def _registry() -> dict[str, Measure]:
 
 
 MEASURES: dict[str, Measure] = _registry()
+_COUNTED = [measure.name for measure in MEASURES.values() if measure.source == _ABSENCE]
 
 # An interval between two snapshots is taken as revised or back-filled, not as a fortnight, where its possible
 # half-days are under half or over twice the share of the year that they are in the middle council, or where its rate is
@@ -110,9 +111,10 @@ def refuse_unknown_controls(plan: Plan) -> None:
 def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     """Every outcome of every council, region and the country, by year and, in the daily series, by fortnight.
 
-    Census figures stay as printed, one row a layout. Daily whole-year rates are those of the last snapshot, with
-    a council's phases pooled by their denominators (its own printed Total is used only where it has no parts).
-    Successors of a divided council carry its earlier census rates where :data:`tables.BOUNDARIES` says so.
+    Census figures stay as printed, one row a layout, but rates of absence whose counts are published are the ratio of
+    these. Daily whole-year rates are those of the last snapshot, with a council's phases pooled by their denominators
+    (its own printed Total is used only where it has no parts). Successors of a divided council carry its earlier
+    census rates where :data:`tables.BOUNDARIES` says so.
 
     Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
     ``data_as_at`` (the day asked for, or empty) and ``digest`` (of extract and plan). A missing number keeps its
@@ -156,7 +158,11 @@ def _refuse_two_of_one(outcomes: pd.DataFrame) -> None:
 def _census(figures: pd.DataFrame) -> pd.DataFrame:
     census = figures[(figures["source"] == "census") & (figures["period_kind"] == "academic_year")].copy()
     count = census["rate"].isna() & census["numerator"].notna() & census["denominator"].isna()
-    census["value"] = np.where(count, census["numerator"], census["rate"])
+    printed = census["rate"].where(~count, census["numerator"])
+    # England's and the regions' rates of absence are printed to one decimal to 2018/19; their counts are whole, and
+    # say more. Counts of suspensions may be rounded to 5, and say less than the rate.
+    ratio = census["numerator"] / census["denominator"].where(census["denominator"] > 0)
+    census["value"] = ratio.where(census["outcome"].isin(_COUNTED) & ratio.notna(), printed)
     return census.assign(interval_end=None, derivation="published")
 
 

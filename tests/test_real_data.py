@@ -387,7 +387,7 @@ def poison_snapshots(real: Path, target: Path) -> None:
     table = as_text(real / SNAPSHOTS)
     later = pc.equal(table["time_period"], "202526")
     assert pc.sum(later).as_py() > 1000
-    for column, text in (("overall_absence", "1"), ("overall_absence_perc", "3.5"), ("snapshot_date", None)):
+    for column, text in (("overall_absence", "1"), ("overall_absence_perc", "0.0"), ("snapshot_date", None)):
         at = table.column_names.index(column)
         other = pc.replace_substring(table[column], "2026-07", "2026-08") if text is None else pa.scalar(text)
         table = table.set_column(at, column, pc.if_else(later, other, table[column]))
@@ -430,3 +430,18 @@ def test_a_changed_later_year_changes_nothing(
     assert derive_outcomes(other, PLAN).equals(derive_outcomes(one, PLAN), check_metadata=True)
     seen = [load_extract(folder, PLAN, through=later).digest for folder in (clean, poisoned)]
     assert seen[0] != seen[1]
+
+
+def test_englands_absence_is_that_of_its_counts(values: Values) -> None:
+    """The file prints 6.5 for 2006/07 and counts 126,196,271 of 1,943,991,648 half-days, which is 6.49."""
+    england = values[("970", "2006/07", "absence_by_council", "all", "overall_absence_rate")]
+    assert england.value == pytest.approx(126196271 / 1943991648)
+    assert f"{100 * (england.value or 0):.2f}" == "6.49"
+
+
+def test_every_row_of_lait_is_accounted_for(real: Path, extract: Extract) -> None:
+    """Rows used, rows left out and rows of other measures are all the rows there are."""
+    (account,) = (file for file in extract.files if file.layout == "lait_measures")
+    assert account.rows_read == pyarrow.parquet.read_metadata(real / LAIT).num_rows
+    assert account.rows_read == account.rows_used + sum(account.excluded.values())
+    assert account.excluded["measure that this study does not use"] > 500_000

@@ -475,6 +475,31 @@ def test_lait_in_small(tmp_path: Path) -> None:
     assert levels == {"838": "council", "990": "region", "970": "national"}
 
 
+def test_other_measures_of_lait_are_counted_to_the_report_year(tmp_path: Path) -> None:
+    """Left out with their reason whatever the form of their year; of later years nothing is said."""
+    years = ("2023", "2023-24", "2023-24 (OT)", "2021/22-23/24", "2024 (prov)", "0", "2025", "2024-25", "2022/23-24/25")
+    rows = [dict(row) for row in LAIT_ROWS]
+    rows += [rows[0] | {"Short Desc": "ChildPov", "Years": year} for year in years]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "long.parquet")
+    (account,) = load(tmp_path, through="2023/24").files
+    assert dict(account.excluded) == {"measure that this study does not use": 6}
+    assert (account.rows_read, account.rows_used) == (18, 12)
+
+
+def test_absence_is_that_of_its_counts_and_suspensions_as_printed(tmp_path: Path) -> None:
+    """A rate of absence printed to one decimal is no better than its counts; a suspension rate stays as printed."""
+    england = {"sess_possible": "350000", "sess_overall": "24864", "sess_overall_percent": "7.1"}
+    write(
+        tmp_path, "a.csv", [row | (england if row["geographic_level"] == "National" else {}) for row in table(absence)]
+    )
+    write(tmp_path, "b.csv", [row | {"headcount": "2000", "suspension": "220", "susp_rate": "11.1"}
+                              for row in table(suspensions, places=PLACES[:1])])  # fmt: skip
+    rows = derive_outcomes(load(tmp_path), PLAN).to_pylist()
+    values = {row["outcome"]: row["value"] for row in rows if row["unit"] == "970" and row["phase"] == "all"}
+    assert values["overall_absence_rate"] == pytest.approx(24864 / 350000)
+    assert values["suspension_rate"] == pytest.approx(0.111)
+
+
 # What is not read, and what is not a number.
 
 

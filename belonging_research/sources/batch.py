@@ -25,6 +25,7 @@ LATE_SNAPSHOT = "snapshot later than the data-as-at date"
 LATE_RELEASE = "usually published after the data-as-at date"
 LATE_MODEL = "model later than the data-as-at date"
 LATE = frozenset({LATE_SNAPSHOT, LATE_RELEASE, LATE_MODEL})
+OTHER_MEASURE = "measure that this study does not use"
 COMBINED = "entry of two councils together"
 NO_PLACE = "place not stated by the publisher"
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from belonging_research.errors import SourceError
 from belonging_research.sources import geography
 from belonging_research.sources.batch import (
+    OTHER_MEASURE,
     Batch,
     Request,
     because,
@@ -99,7 +100,7 @@ def read_year_types(batch: Batch) -> Mapping[str, str]:
 def read_lait(batch: Batch, request: Request) -> Reading:
     """Figures of the long file: rates only, by council, region and England.
 
-    ``rows_read`` counts the rows of the measures used, to the report year; other measures are not looked at.
+    Rows of other measures are counted as left out, to the report year, and not looked at further.
 
     Raises
     ------
@@ -107,9 +108,12 @@ def read_lait(batch: Batch, request: Request) -> Reading:
         If the dictionary says that one of the measures is not by academic year; on a rate that cannot be, a
         duplicate, or an unknown council.
     """
-    names = pa.array(sorted(MEASURES), pa.string())
-    batch = replace(batch, table=batch.table.filter(pc.is_in(batch.table["Short Desc"], value_set=names)))
-    batch = _dated(batch, request)
+    used = pc.is_in(batch.table["Short Desc"], value_set=pa.array(sorted(MEASURES), pa.string()))
+    others = _to(batch.table["Years"].filter(pc.invert(used)), request.through)
+    batch = _dated(replace(batch, table=batch.table.filter(used)), request)
+    if others:
+        excluded = {**batch.excluded, OTHER_MEASURE: others}
+        batch = replace(batch, rows_read=batch.rows_read + others, excluded=excluded)
     for column in ("outcome", "phase", "family"):
         by_name = {name: str(getattr(measure, column)) for name, measure in MEASURES.items()}
         values = geography.recode(batch.table["Short Desc"], by_name.__getitem__, pa.string())
@@ -129,6 +133,19 @@ def read_lait(batch: Batch, request: Request) -> Reading:
         rows_used=batch.table.num_rows,
         sha256=content_sha256(batch.table, raw),
     )
+
+
+def _to(years: pa.ChunkedArray, through: str) -> int:
+    """How many rows are of academic years to ``through``, or of none that can be told.
+
+    A year stands in several forms (2016, 2016-17 (OT), 2014/15-16/17); the last one named is the one that counts.
+    """
+
+    def counted(text: str) -> bool:
+        named = re.findall(r"\d{4}|(?<=[/-])\d{2}", text)
+        return not named or int(named[-1][-2:]) <= int(through[-2:])
+
+    return int(pc.sum(geography.recode(years, counted, pa.bool_())).as_py() or 0)
 
 
 def _dated(batch: Batch, request: Request) -> Batch:
