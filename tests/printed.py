@@ -294,9 +294,7 @@ _AUDIENCE = {"council": "09_annual_report"}
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "smallest size": ("sesoi",), "smallest gain": ("sesoi",), "smallest loss": ("sesoi",),
     "best guess": ("value",), "councils": ("n_reference",), "exaggeration": ("type_m",),
-    # The less favourable of what was promised and what came true.
-    "noticed 4 in 5": ("detectable", "detectable_05", "detectable_realised_05"),
-    "promised 4 in 5": ("detectable",), "chance": ("power_at_sesoi",),
+    "noticed 4 in 5": ("noticed",), "promised 4 in 5": ("detectable",), "chance": ("noticed_chance",),
     **{name: (name,) for name in ("detectable_05", "detectable_realised_05", "power_at_sesoi", "actual", "predicted",
                                   "p_value", "p_adjusted")},
 }  # fmt: skip
@@ -317,10 +315,12 @@ def _periods(text: str) -> list[str]:
 
 def _tallies(checks: Mapping[str, Mapping[str, Any]]) -> set[int]:
     counts: dict[str, int] = {}
-    for check in checks.values():
-        for key in (check["status"], f"{check['status']} {check['severity']}"):
-            counts[key] = counts.get(key, 0) + 1
-    return {*counts.values(), len(checks)}
+    events = [check for name, check in checks.items() if name.startswith("other_events")]
+    for check in (check for name, check in checks.items() if not name.startswith("other_events")):
+        # A check that was not asked of this finding is a caution without an answer.
+        key = f"{check['status']} {check['severity'] if check['status'] == 'no_test' else ''}"
+        counts[key] = counts.get(key, 0) + 1
+    return {*counts.values(), len(checks) - len(events), len(events)}
 
 
 def _in_words(number: str, quantity: str, source: Sequence[float]) -> bool:

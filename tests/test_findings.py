@@ -102,6 +102,8 @@ ROW_KEYS = {
     "n_reference",
     "n_treated",
     "n_units",
+    "noticed",
+    "noticed_chance",
     "outcome",
     "p_adjusted",
     "p_value",

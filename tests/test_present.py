@@ -21,9 +21,9 @@ from belonging_research.checks.result import CheckResult
 from belonging_research.disclosure import Cleared, Door, clear, open_door, released_table, sealed_display
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate, PathPoint
-from belonging_research.findings import Candidate, Finding, judge_all
+from belonging_research.findings import Candidate, Finding, judge_all, noticing
 from belonging_research.plan import Plan, read_plan
-from belonging_research.present import dates, doubts, noticing, words_checks, words_council
+from belonging_research.present import dates, doubts, words_checks, words_council
 from belonging_research.present.lint import lint, readable
 from belonging_research.present.numbers import chance, scale, year, years
 from belonging_research.present.story import Story, tell

@@ -9,6 +9,7 @@ from typing import Any
 from belonging_research.checks.result import CheckResult
 from belonging_research.errors import FindingError
 from belonging_research.estimators.result import Estimate
+from belonging_research.findings.noticing import noticing
 from belonging_research.findings.shapes import Finding, GradeParts, identity, withhold
 
 # Of an estimate: what was promised before outcomes were read, and what was read from them.
@@ -37,6 +38,7 @@ def record(finding: Finding, *, truth: float | None = None, suppressed: str | No
         **identity(shown),
         **_from_estimate(shown.estimate, read=shown.verdict != "not_assessed"),
         **_from_finding(shown),
+        **_noticed(shown),
         "checks": {check.name: _check(check) for check in sorted(shown.checks, key=lambda c: c.name)},
         "grade_parts": _grade_parts(shown.grade_parts),
         "truth": _number(truth, "truth"),
@@ -81,6 +83,12 @@ def _from_estimate(estimate: Estimate | None, *, read: bool) -> dict[str, Any]:
         row[name] = _number(getattr(estimate, name), name) if read else None
     row["ci"] = _intervals(estimate) if read else {}
     return row
+
+
+def _noticed(finding: Finding) -> dict[str, Any]:
+    """What pages print as noticed 4 times in 5, and the chance to notice the smallest effect that matters."""
+    could = noticing(finding)
+    return {"noticed": _number(could.effect, "noticed"), "noticed_chance": _number(could.chance, "noticed_chance")}
 
 
 def _intervals(estimate: Estimate) -> dict[str, list[float | None]]:

@@ -16,8 +16,8 @@ from belonging_research.disclosure import Cleared, Door, vouch
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding
+from belonging_research.findings.noticing import interval, noticing
 from belonging_research.plan import Look, OutcomePlan, Plan
-from belonging_research.present.noticing import interval, noticing
 from belonging_research.present.numbers import Scale, chance, scale, year, years
 from belonging_research.present.trends import Trend, change, trends_of
 

@@ -40,6 +40,8 @@ _FINDINGS: Mapping[str, str] = {
     "detectable_05": "the same at 5%",
     "detectable_realised_05": "the same at 5% from after the start",
     "power_at_sesoi": "chance of noticing an effect of sesoi",
+    "noticed": "size noticed 4 times in 5 as pages say it: the less favourable of promised and come true, at alpha",
+    "noticed_chance": "chance of noticing an effect of sesoi as pages say it, the less favourable of the two",
     "type_m": "exaggeration to be expected of a noticed effect of sesoi",
     "actual": "level after the start (a rate)",
     "predicted": "level that the comparison predicts (a rate)",

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from belonging_research.estimators.result import Estimate
+from belonging_research.findings.noticing import interval, noticing
 from belonging_research.present.figures.canvas import (
     GREY,
     NARROW,
@@ -20,7 +21,6 @@ from belonging_research.present.figures.canvas import (
     blank,
     room,
 )
-from belonging_research.present.noticing import interval, noticing
 from belonging_research.present.story import Story
 
 HEIGHT = 3.9

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from belonging_research.findings.noticing import interval
 from belonging_research.present.figures.canvas import (
     GREY,
     NAVY,
@@ -16,7 +17,6 @@ from belonging_research.present.figures.canvas import (
     blank,
     room,
 )
-from belonging_research.present.noticing import interval
 from belonging_research.present.story import Story
 
 LIMIT = 5.0  # sizes beyond five times the smallest that matters end in an arrow

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from belonging_research.errors import DisclosureError, EstimateError
+from belonging_research.errors import EstimateError, FindingError
 from belonging_research.estimators.placebo import detectable_effect, power_at
 from belonging_research.estimators.result import Estimate
-from belonging_research.findings import Finding
+from belonging_research.findings.shapes import Finding
 
 
 def interval(estimate: Estimate, level: float) -> tuple[float, float]:
@@ -18,13 +18,13 @@ def interval(estimate: Estimate, level: float) -> tuple[float, float]:
 
     Raises
     ------
-    DisclosureError
+    FindingError
         If the estimate was made without that level.
     """
     for key, ends in estimate.intervals.items():
         if math.isclose(float(key), level, abs_tol=1e-9):
             return ends
-    raise DisclosureError(
+    raise FindingError(
         f"{estimate.outcome}: no interval at {level:.4g}; it has {', '.join(sorted(estimate.intervals))}. "
         "Estimate again with the plan's looks."
     )
