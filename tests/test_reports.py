@@ -21,7 +21,7 @@ from belonging_research.disclosure import clear, open_door
 from belonging_research.errors import BelongingError, DisclosureError, ReportError
 from belonging_research.plan import read_plan
 from belonging_research.present import tabulate
-from belonging_research.reports import RunResult, results, study, writing
+from belonging_research.reports import RunResult, annex, results, study, writing
 from belonging_research.reports.manifest import code_digest, run_id_of
 from belonging_research.reports.render import cleared_display, render, words_to_html
 from belonging_research.reports.study import latest_year
@@ -412,3 +412,20 @@ def test_every_failure_here_is_one_that_a_user_can_mend() -> None:
     assert issubclass(ReportError, BelongingError)
     assert ReportError.exit_code == 9
     assert nbformat.current_nbformat == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "printed"),
+    [
+        (0.0025, "proportion", "0.25"),
+        (0.00025, "proportion", "0.025"),
+        (-0.00003, "proportion", "−0.003"),
+        (-0.000001, "proportion", "0.000"),
+        (-0.0031, "proportion", "−0.31"),
+        (-0.0001, "log_ratio", "0.000"),
+        (None, "proportion", "none"),
+    ],
+)
+def test_an_effect_in_the_annex_is_never_minus_nothing(value: float | None, unit: str, printed: str) -> None:
+    """Small sizes keep the digits of the size that matters; what rounds to nothing has no sign."""
+    assert annex.number(value, unit) == printed

@@ -60,9 +60,11 @@ def doubts(story: Story) -> str:
     """ " (doubts: ...)": checks that failed or, if serious, could not be made, and do not decide the answer."""
     named = blocking(story) if story.finding.rule == 2 else []
     left = [check for check in story.finding.checks if check not in named]
-    open_now = [check for check in left if check.status == "fail" and standing(check) != "known"]
-    open_now += [check for check in left if check.severity != "caution" and standing(check) == "no_test"]
-    found = list(dict.fromkeys(_in_words(check) for check in open_now))
+    found = list(dict.fromkeys(_in_words(check) for check in left if standing(check) == "fail"))
+    untested = [check for check in left if check.severity != "caution" and standing(check) == "no_test"]
+    if untested:
+        open_now = dict.fromkeys(f"whether {CHECKS.get(kind(check), check.name)}" for check in untested)
+        found.append(f"it could not be checked {listed(list(open_now), 'or')}")
     events = [about(check) for check in left if standing(check) == "known"]
     if events:
         found.append(f"known events here at the same time: {listed([f'“{each}”' for each in events])}")

@@ -257,8 +257,9 @@ def _power(story: Story) -> list[str]:
     said, estimate, sentences = story.said, story.assessed, []
     worth = f"an effect worth having ({said['smallest gain']})"
     if "chance" in said:
-        about = "a" if said["chance"].startswith(("less", "more")) else "about a"
-        sentences.append(f"This test had {about} {said['chance']} chance of noticing {worth}.")
+        odds = said["chance"]
+        about = odds.replace("than ", "than a ") if odds.startswith(("less", "more")) else f"about a {odds}"
+        sentences.append(f"This test had {about} chance of noticing {worth}.")
     if "noticed 4 in 5" in said:
         sentences.append(f"An effect of {said['noticed 4 in 5']} would have been noticed 4 times in 5.")
     weak = estimate is not None and estimate.power_at_sesoi is not None and estimate.power_at_sesoi < 0.5
@@ -288,8 +289,8 @@ def _wrong(story: Story) -> list[str]:
     if "false better of 100" not in story.said:
         return []
     return [
-        f"Of 100 other councils, where no change is assumed, this method says better for {story.said['false better of 100']} and "
-        f"worse for {story.said['false worse of 100']}."
+        "Of 100 other councils, where no change is assumed, this method says better for "
+        f"{story.said['false better of 100']} and worse for {story.said['false worse of 100']}."
     ]
 
 

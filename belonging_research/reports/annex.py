@@ -45,11 +45,15 @@ _GRADE_PARTS = ("design", "precision", "attrition", "balance", "threats")
 
 
 def number(value: float | None, unit: str) -> str:
-    """An effect as the annex prints it: points, per 100 pupils or log ratio, with a real minus sign."""
+    """An effect as the annex prints it: points, per 100 pupils or log ratio, with a real minus sign but for nothing.
+
+    Under a twentieth of a point it has a third decimal: a size that matters may be .025.
+    """
     if value is None:
         return "none"
-    text = f"{100 * value:.2f}" if unit == "proportion" else f"{value:.3f}"
-    return text.replace("-", "−")
+    points = f"{100 * value:.{3 if abs(value) < 0.0005 else 2}f}"
+    text = points if unit == "proportion" else f"{value:.3f}"
+    return text.replace("-", "−" if float(text) else "")
 
 
 def name_of(row: Mapping[str, Any]) -> str:
@@ -159,7 +163,7 @@ def verdicts_shown(findings: Sequence[Mapping[str, Any]]) -> ReleasedTable:
     ]
     return ReleasedTable(
         id="verdicts",
-        title="Compared with what similar places predict",
+        title="Compared with what the comparison mix predicts",
         columns=("outcome", "verdict", "role"),
         rows=tuple((row["outcome"], row["verdict"], row["role"]) for row in rows),
     )

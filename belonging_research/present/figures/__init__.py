@@ -103,7 +103,7 @@ def _twin(cleared: Cleared[Any], title: str | None) -> Drawing:
 
 
 def _errors(estimate: Estimate) -> list[float]:
-    """What the method finds in each council where no change is assumed, at this place's size, as differences of rates."""
+    """What the method finds in each council where no change is assumed, at this place's size (rates)."""
     effects = [estimate.std_error * each for each in estimate.placebos]
     if estimate.unit == "log_ratio":
         return [estimate.predicted * math.expm1(each) for each in effects]

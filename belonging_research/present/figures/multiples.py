@@ -24,6 +24,7 @@ from belonging_research.present.numbers import Scale, year
 _ROW, _FOOT, _HEAD = 1.75, 0.30, 0.38  # inches: a row of panels, the key under them, title and first heading
 _COLUMNS = 2
 _LOOK = ((NAVY, "-", "o"), (ORANGE, (0, (5, 2)), "s"), (PLUM, "-.", "D"), (TEAL, (0, (1, 1.2)), "^"))
+_INK = {ORANGE: "#B4430E", TEAL: "#14675F"}  # dark enough for text
 Series = Mapping[str, Mapping[str, float]]
 
 
@@ -86,7 +87,7 @@ def _panel(
             axes.plot(*_line(series[other], periods), color=FAINT, lw=1.0, zorder=1)
     at, levels = _line(series[group], periods)
     axes.plot(at, levels, color=colour, lw=2.4, ls=style, marker=marker, ms=4.5, zorder=3)
-    axes.set_title(group, loc="left", color=colour if colour != ORANGE else "#B4430E",
+    axes.set_title(group, loc="left", color=_INK.get(colour, colour),
                    fontweight="bold", fontsize=10)  # fmt: skip
     last = periods[at[-1]]
     lower = sum(values.get(last, 0.0) < series[group][last] for values in series.values())
@@ -102,7 +103,7 @@ def _panel(
     for label, is_first in zip(axes.get_xticklabels(), (True, False), strict=False):
         label.set_horizontalalignment("left" if is_first else "right")
     axes.set_xlim(-0.4, len(periods) - 0.6)
-    axes.margins(y=0.18)
+    axes.margins(y=0.34)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     unit = "" if measure.per_100 else "%"
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{unit}"))

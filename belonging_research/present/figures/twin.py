@@ -108,7 +108,9 @@ def _difference(axes: Axes, points: Sequence[PathPoint], measure: Scale, errors:
     _faint(axes, points, errors)
     reach = 1.08 * max(abs(each) for each in (*gaps, *ends, *errors, 0.1))
     axes.set_ylim(-reach, reach)
-    values, words = [gaps[-1]], [_in_two(measure.gap(points[-1].actual - points[-1].predicted))]
+    several = sum(point.event_time >= 0 for point in points) > 1
+    own = _in_two(measure.gap(points[-1].actual - points[-1].predicted))
+    values, words = [gaps[-1]], [f"{own} in\nlast year" if several else own]
     if ends:
         values.append(max(ends[-2:]) if gaps[-1] < 0 else min(ends[-2:]))
         words.append("grey: 19 in 20\nby chance alone")
@@ -223,7 +225,8 @@ def _alt(
         return text
     text += (
         f" Comparison mix: {measure.level(first.predicted)} at first, "
-        f"{measure.level(last.predicted)} at last, a difference of {measure.gap(last.actual - last.predicted)}."
+        f"{measure.level(last.predicted)} at last, a difference of {measure.gap(last.actual - last.predicted)} in that "
+        "year."
     )
     if last.low is not None and last.high is not None:
         text += f" By chance alone {place} would lie between {measure.level(last.low)} and "
