@@ -471,6 +471,26 @@ def test_yet_only_where_more_is_to_come() -> None:
     assert words_council.headline(a_story(daily)).startswith("Can’t tell yet: ")
 
 
+def test_small_chances_and_several_untested_checks_read_as_english() -> None:
+    """An article where one belongs, and one "could not be checked" for all."""
+    assert "This test had less than a 1 in 100 chance of" in council_words(a_finding(an_estimate(power_at_sesoi=0.004)))
+    untested = checked(false_start={"status": "no_test"}, sources_agree={"status": "no_test"})
+    assert words_council.verdict(a_story(untested)).endswith(
+        "(a doubt: it could not be checked whether a difference already showed the year before the start or whether "
+        "the yearly and the daily figures disagree)."
+    )
+
+
+def test_several_years_since_the_start_are_told_apart() -> None:
+    """The label at the last point is of that year alone, so it does not contradict the guess in the title."""
+    made = an_estimate()
+    early = dataclasses.replace(made.path[3], event_time=0)
+    several = dataclasses.replace(made, path=(*made.path[:3], early, dataclasses.replace(made.path[4], event_time=1)))
+    for estimate, said in ((made, False), (several, True)):
+        picture = present.plot(clear(a_finding(estimate), a_door()), "twin")
+        assert ("last year" in svg_text(picture)) == said
+
+
 def test_the_next_news_after_daily_figures_are_the_yearly_ones() -> None:
     """The yearly figures of the same year come before the plan's next look."""
     daily = a_finding(an_estimate(source="daily", post=("2024/25", "2025/26")), report_year="2025/26")

@@ -265,7 +265,7 @@ def _said_result(finding: Finding, estimate: Estimate, measure: Scale) -> list[Q
 
 
 def _said_calibrated(finding: Finding) -> list[Quoted]:
-    """What this method says of councils where no change is assumed, of 100, and how often its 95% ranges held the truth."""
+    """Of 100 councils where no change is assumed: what this method says, and how many of its 95% ranges hold."""
     found = next((c.table for c in finding.checks if c.name == "calibrated_size" and c.table is not None), None)
     if found is None:
         return []
