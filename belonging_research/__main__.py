@@ -279,14 +279,18 @@ def simulate(plan_name: str) -> None:
 def validate(data: tuple[Path, ...], plan_name: str, report_year: str | None) -> None:
     """Read files as a run would, and account for each.
 
-    DATA are folders. Shown are rows used, rows left out and why, and files that are not known.
+    DATA are folders. Shown are rows used, rows left out and why, and files that are not read. With --report-year, also
+    whether the figures have every year that the plan's tests of that year need.
     """
     one_thread()
+    from belonging_research.panel import refuse_missing_series
     from belonging_research.sources import load_extract
 
     plan = sound_plan(find_plan(plan_name))
     extract = load_extract(data, plan, through=report_year or plan.post[-1])
     click.echo("\n".join(account(extract)))
+    if report_year is not None:
+        refuse_missing_series(extract, plan)
 
 
 @cli.group()

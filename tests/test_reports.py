@@ -18,7 +18,7 @@ import small_study
 from small_study import BARE, GOOD, files_of, notebook
 
 from belonging_research.disclosure import clear, open_door
-from belonging_research.errors import BelongingError, DisclosureError, ReportError
+from belonging_research.errors import BelongingError, DisclosureError, PanelError, ReportError
 from belonging_research.plan import read_plan
 from belonging_research.present import tabulate
 from belonging_research.reports import RunResult, annex, results, study, writing
@@ -263,7 +263,7 @@ def test_only_runs_one_notebook_and_says_what_is_left_out(monkeypatch: pytest.Mo
 def test_the_report_year_is_the_latest_that_the_figures_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Left open it follows the figures; one that the plan does not have is refused."""
     assert latest_year(PLAN, small_study.extract("2026/27", reach="2025/26")) == "2025/26"
-    with pytest.raises(ReportError, match="end at 2023/24, before the plan's first year 2024/25"):
+    with pytest.raises(PanelError, match="end at 2023/24, before the plan's first year 2024/25"):
         latest_year(PLAN, small_study.extract("2026/27", reach="2023/24"))
     run = small_study.runner(monkeypatch, tmp_path, FAST)
     with pytest.raises(ReportError, match="2023/24: plan dorset_public has 2024/25, 2025/26, 2026/27"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from belonging_research.panel.building import Left, Panel, build_panel, deciding_source, response, series
 from belonging_research.panel.comparing import Comparison, Specification, compare, false_start, subset
 from belonging_research.panel.describing import LEVELS, left_out, levels
+from belonging_research.panel.needed import refuse_missing_series
 
 __all__ = [
     "LEVELS",
@@ -18,6 +19,7 @@ __all__ = [
     "false_start",
     "left_out",
     "levels",
+    "refuse_missing_series",
     "response",
     "series",
     "subset",

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from belonging_research.errors import ReportError
+from belonging_research.errors import PanelError, ReportError
+from belonging_research.panel import refuse_missing_series
 from belonging_research.plan import Plan
 from belonging_research.reports import manifest
 from belonging_research.reports.history import all_runs, is_whole
@@ -118,6 +119,7 @@ def run_study(
     progress("reading the figures", 0, 0)
     run = _prepare(plan, plan_path, data, report_year, data_as_at, only, out.resolve(), jobs)
     if dry_run:
+        refuse_missing_series(run.extract, run.plan)
         return _result(run, _would_do(run))
     there_before = run.out.exists()
     try:
@@ -182,7 +184,7 @@ def latest_year(plan: Plan, extract: Extract) -> str:
 
     Raises
     ------
-    ReportError
+    PanelError
         If the figures end before the plan's first year.
     """
     figures = extract.figures
@@ -191,7 +193,7 @@ def latest_year(plan: Plan, extract: Extract) -> str:
     periods = set(pc.unique(figures.filter(pc.and_(treated, with_number))["period"]).to_pylist())
     reached = [year for year in plan.post if year in periods]
     if not reached:
-        raise ReportError(
+        raise PanelError(
             f"the figures of {plan.treated[0].name} end at {max(periods, default='no year')}, before the "
             f"plan's first year {plan.post[0]}. Add later files, or name a folder that has them."
         )
@@ -283,6 +285,7 @@ def _execute(run: _Run, restricted: Path, progress: Progress) -> None:
     progress("starting the notebooks", 0, total)
     later = {each.name for each in run.notebooks if each.reads_ledgers}
     jobs = _jobs(run, restricted)
+    refuse_missing_series(run.extract, run.plan)  # after the notebooks' own faults, which need no figures
     first = [job for job in jobs if job.name not in later]
     run_notebooks([first, [job for job in jobs if job.name in later]], run.jobs, finished)
 

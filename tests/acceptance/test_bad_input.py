@@ -16,7 +16,7 @@ import pytest
 
 from acceptance.running import CommandLine, Done, files_of
 
-COMMAND, PLAN, SOURCE, REPORT = 2, 3, 4, 9
+COMMAND, PLAN, SOURCE, FIGURES, REPORT = 2, 3, 4, 5, 9
 YEAR = "ees_attendance_ytd_202425.csv"
 BEFORE = "ees_attendance_ytd_202324.csv"
 COUNCILS = "ees_acceptable_las.csv"
@@ -272,13 +272,15 @@ def test_a_folder_without_data(belonging: CommandLine, tmp_path: Path) -> None:
 def test_figures_that_end_too_early(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
     """Nothing after the start: said with the last year there is."""
     (data / YEAR).unlink()
-    refused(run(belonging, tmp_path, "--data", data), REPORT, "2023/24", "2024/25", "Add later files")
+    refused(run(belonging, tmp_path, "--data", data), FIGURES, "2023/24", "2024/25", "Add later files")
 
 
 def test_figures_that_lack_a_base_year(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
-    """Noticed in a notebook only, so the notebook is named, with the year to add; nothing of the run is left."""
+    """Noticed before any notebook starts, with outcome, council, years and publication; nothing of the run is left."""
     done = run(belonging, tmp_path, "--data", data, "--report-year", "2024/25", "--only", "04")
-    refused(done, REPORT, "notebook 04_attendance_impact", "Larkvale has no figure for 2022/23", "Add that year's file")
+    says = ("overall_absence_rate is tested in 2024/25", "Larkvale (609)", "Pupil attendance in schools", "2022/23")
+    refused(done, FIGURES, *says, "Add the file with these years")
+    assert "notebook" not in done.stderr.partition("error:")[0].replace("starting the notebooks", "")
 
 
 def test_nothing_was_out_by_that_day(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
