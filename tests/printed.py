@@ -320,7 +320,7 @@ def _tallies(checks: Mapping[str, Mapping[str, Any]]) -> set[int]:
         # A check that was not asked of this finding is a caution without an answer.
         key = f"{check['status']} {check['severity'] if check['status'] == 'no_test' else ''}"
         counts[key] = counts.get(key, 0) + 1
-    return {*counts.values(), len(checks) - len(events), len(events)}
+    return {*counts.values(), len(checks), len(checks) - len(events), len(events)}
 
 
 def _in_words(number: str, quantity: str, source: Sequence[float]) -> bool:
