@@ -724,6 +724,20 @@ def test_every_picture_has_an_alternative_and_a_table() -> None:
         assert {n for n in numbers if n not in cells} == set(), kind
 
 
+def test_an_outcome_without_figures_has_its_place_on_the_page() -> None:
+    """Neither twin nor multiples stop a notebook where a series is missing: they say so, sealed as any picture."""
+    door = a_door()
+    levels = clear(some_levels(), door, name="levels")
+    for picture in (
+        present.plot(clear(not_out(), door), "twin"),
+        present.plot(levels, "multiples", outcome="permanent_exclusion_rate"),
+    ):
+        assert picture.title.endswith(": no figures to show")
+        assert "not among the files that were read" in picture.alt
+        assert picture.table.table.to_pylist() == [{"figures": "none"}]
+        assert sealed_display(picture.svg, door.entries) is not None
+
+
 def test_bundles_carry_their_seal() -> None:
     """Jupyter gets one form, and metadata with which a page finds the seal, alt text and table."""
     door = a_door()

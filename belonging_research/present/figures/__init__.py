@@ -27,7 +27,7 @@ from belonging_research.present.figures import (
     standing,
     twin,
 )
-from belonging_research.present.figures.canvas import STYLE, Drawing, seal_picture
+from belonging_research.present.figures.canvas import STYLE, Drawing, nothing_to_draw, seal_picture
 from belonging_research.present.numbers import Scale, year
 from belonging_research.present.story import as_findings, scale_of, short_name, subject, tell
 from belonging_research.present.trends import MIX
@@ -52,7 +52,7 @@ def plot(
     ``checks``: a Finding, all its checks on one picture; ``failed``: those that failed and have a number beside a
     limit. ``specifications``: a specification curve of ``outcome``. ``detectable``: a table of what could be noticed.
     ``standing``: a table of every council's distance from what is expected, the treated one marked.
-    The title says the finding unless ``title`` is given.
+    The title says the finding unless ``title`` is given. A twin or multiples of an outcome without figures say that.
 
     Raises
     ------
@@ -82,8 +82,10 @@ def _twin(cleared: Cleared[Any], title: str | None) -> Drawing:
     door, value = cleared.door, cleared.value
     plan = door.plan
     estimate = value if isinstance(value, Estimate) else getattr(value, "estimate", None)
-    if not isinstance(value, Estimate | Finding) or estimate is None or not estimate.path:
-        raise DisclosureError("a twin needs a Finding or an Estimate that has figures and a path.")
+    if not isinstance(value, Estimate | Finding):
+        raise DisclosureError("a twin needs a Finding or an Estimate.")
+    if estimate is None or not estimate.path:
+        return nothing_to_draw(subject(_label(plan, value.outcome)), door.stamp)
     label = value.label if isinstance(value, Finding) else _label(plan, estimate.outcome)
     measure = scale_of(plan.outcome(estimate.outcome), door.policy.rate_decimals)
     compare = not (isinstance(value, Finding) and value.verdict == "not_assessed")
@@ -251,7 +253,7 @@ def _multiples(cleared: Cleared[Any], outcome: str | None, title: str | None, mi
         if row.get("outcome", name) == name and row["value"] is not None:
             series.setdefault(row["group"], {})[row["period"]] = row["value"]
     if not series:
-        raise DisclosureError(f"the table has no value of {name}; nothing can be drawn.")
+        return nothing_to_draw(subject(planned.label), cleared.door.stamp)
     if mix is not None:
         series = _with_mix(series, mix, name)
     short = subject(planned.label)

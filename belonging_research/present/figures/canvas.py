@@ -64,6 +64,15 @@ class Drawing:
     rows: Sequence[Sequence[str]]
 
 
+def nothing_to_draw(name: str, stamp: str) -> Drawing:
+    """The place of a picture of ``name`` where there is no figure: the page stands, and says so."""
+    title = f"{name}: no figures to show"
+    why = "They are not out, not among the files that were read, or may not be shown."
+    figure = blank(0.9, title, stamp)
+    figure.text(0.012, 0.10 / 0.9, why, fontsize=9, color=GREY, va="bottom")
+    return Drawing(figure=figure, title=title, alt=f"{title}. {why}", headings={"figures": "Figures"}, rows=[["none"]])
+
+
 def blank(height: float, title: str, stamp: str, width: float = WIDTH) -> Figure:
     """A white figure with its title at the top left and DRAFT or SIMULATED in the lower right corner."""
     figure = Figure(figsize=(width, height), layout=None)
