@@ -1012,6 +1012,12 @@ def test_failed_checks_are_drawn_or_said() -> None:
             present.plot(clear(finding, door), "failed")
 
 
+def test_false_alarms_are_counted_in_a_hundred_not_in_points() -> None:
+    """A share of councils is no effect on the outcome."""
+    check = checked(calibrated_size={"value": 0.0204, "limit": 0.0264}).checks[PLAN.checks.index("calibrated_size")]
+    assert words_checks.measured(check, POINTS) == "2.0 in 100, at most 2.6 in 100"
+
+
 def test_the_list_of_checks() -> None:
     """Most weighty first, each with its status in words and what was found."""
     sheet = present.tabulate(clear(of_every_status(), a_door()), checks=True)

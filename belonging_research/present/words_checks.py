@@ -162,6 +162,8 @@ def _say(check: CheckResult, measure: Scale) -> Callable[[float], str]:
         return lambda value: f"{100 * value:.0f}%"
     if kind(check) in _TIMES:
         return lambda value: f"{value:.1f} times"
+    if kind(check) == "calibrated_size":
+        return lambda value: f"{100 * value:.1f} in 100"
     if kind(check) == "settled":
         return lambda value: f"{value:.0f} weeks"
     return measure.size
