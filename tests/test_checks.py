@@ -987,11 +987,11 @@ def test_codes_changed_between_base_and_post(base: tuple[str, ...], post: tuple[
 @pytest.mark.parametrize(
     ("effects", "status", "words"),
     [
-        ((0.125, 0.0), "pass", "plus 0.12 points"),
+        ((0.125, 0.0), "pass", "rises by 0.12 points"),
         ((over(0.125), 0.0), "fail", "education off site counted as absence on both"),
         ((0.0, -over(0.125)), "fail", "closed counted as present on both sides"),
         ((0.1, 0.1), "fail", "counted as absence and arrivals"),
-        ((-0.1, 0.1), "pass", "minus 0.10 points"),
+        ((-0.1, 0.1), "pass", "falls by 0.10 points"),
         ((0.0, 0.0), "pass", "moves by 0.00 points"),
     ],
 )

@@ -41,11 +41,12 @@ def specification_of(estimate: Estimate) -> Specification:
 
 
 def in_words(value: float, unit: str) -> str:
-    """A difference in an outcome's unit as a reader says it: points, or per cent of a ratio."""
+    """A difference in an outcome's unit as a reader says it: points, or per cent of a ratio; a trace is not called 0."""
     if unit == "log_ratio":
-        return f"{100 * (np.exp(abs(value)) - 1):.1f} per cent"
+        percent = 100 * (np.exp(abs(value)) - 1)
+        return "less than 0.1 per cent" if 0 < percent < 0.05 else f"{percent:.1f} per cent"
     points = abs(value) if unit == "per_100_pupils" else 100 * abs(value)
-    return f"{points:.2f} points"
+    return "less than 0.01 points" if 0 < points < 0.005 else f"{points:.2f} points"
 
 
 def answer(

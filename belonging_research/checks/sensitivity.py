@@ -165,14 +165,14 @@ def _bridged(bridges: Sequence[Bridge], estimate: Estimate, panel: Panel, plan: 
     shifts[" and ".join(shifts)] = sum(parts)
     words = max(shifts, key=lambda each: abs(shifts[each]))
     sentence = (
-        f"With {words} on both sides of the change of register codes in August 2024, the estimate moves by "
-        f"{_way(shifts[words])}{in_words(shifts[words], estimate.unit)}."
+        f"With {words} on both sides of the change of register codes in August 2024, the estimate "
+        f"{_way(shifts[words])} {in_words(shifts[words], estimate.unit)}."
     )
     return moved("code_bridge", shifts[words], limit, sentence)
 
 
 def _way(shift: float) -> str:
-    return "" if shift == 0 else "plus " if shift > 0 else "minus "
+    return "moves by" if shift == 0 else "rises by" if shift > 0 else "falls by"
 
 
 def _reasons(measure: str, bridge: Bridge, estimate: Estimate, panel: Panel) -> pd.DataFrame:

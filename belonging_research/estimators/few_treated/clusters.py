@@ -144,6 +144,7 @@ def _effects_and_variances(changes: Floats, treated: Bools) -> tuple[Floats, Flo
 
 
 def two_sided_p(t_values: Floats, degrees: int) -> Floats:
+    """P-values of t statistics of any shape, by the t distribution with that many ``degrees``, same shape."""
     p_values: Floats = 2 * student_t.sf(np.abs(t_values), degrees)
     return p_values
 

@@ -32,10 +32,12 @@ def changes(outcomes: Floats, n_pre: int) -> Floats:
 
 
 def difference(change: Floats, treated: Bools) -> float:
+    """Mean change of the treated less that of the untreated, from (n,) changes and (n,) flags."""
     return float(change[treated].mean() - change[~treated].mean())
 
 
 def check_panel(outcomes: Floats, n_pre: int, treated: Bools) -> None:
+    """Refuse, by :class:`EstimateError`, nobody or everybody treated, wrong shapes, gaps, no period on either side."""
     known = treated.dtype == np.bool_ and treated.shape == outcomes.shape[:1]
     if known and not treated.any():
         raise EstimateError(f"none of {len(treated)} units is treated; name the treated units in the plan")
@@ -52,6 +54,7 @@ def check_panel(outcomes: Floats, n_pre: int, treated: Bools) -> None:
 
 
 def check_few(outcomes: Floats, n_pre: int, treated: Bools) -> None:
+    """As :func:`check_panel`, and no more untreated than treated units, or untreated that all change alike."""
     check_panel(outcomes, n_pre, treated)
     n_treated, n_controls = int(treated.sum()), int((~treated).sum())
     if n_controls <= n_treated:
@@ -68,6 +71,7 @@ def check_few(outcomes: Floats, n_pre: int, treated: Bools) -> None:
 
 
 def check_sizes(sizes: Floats, treated: Bools) -> None:
+    """Refuse, by :class:`EstimateError`, sizes of another shape than the flags, missing, or not above 0."""
     if sizes.shape != treated.shape:
         raise EstimateError(f"expected one size a unit; found {sizes.shape} sizes for {treated.shape} units")
     wrong = ~(np.isfinite(sizes) & (sizes > 0))
@@ -80,5 +84,6 @@ def check_sizes(sizes: Floats, treated: Bools) -> None:
 
 
 def check_draws(draws: int) -> None:
+    """Refuse, by :class:`EstimateError`, fewer than 1 draw."""
     if draws < 1:
         raise EstimateError(f"{draws} draws: at least 1 is needed, and 1,999 give p-values in steps of 1 in 2,000")

@@ -138,6 +138,7 @@ def placebo_groups(n_controls: int, k: int, *, rng: np.random.Generator, draws: 
 
 
 def drawn_places(n: int, k: int, rng: np.random.Generator, draws: int) -> Ints:
+    """k of n places at random without replacement, ``draws`` times, (draws, k)."""
     places: Ints = rng.permuted(np.tile(np.arange(n), (draws, 1)), axis=1)[:, :k]
     return places
 

@@ -31,6 +31,8 @@ class EventStudy:
 
 
 def breakdown_of(interval: Callable[[float], tuple[float, float]], start: float) -> float | None:
+    """The first bound, from ``start`` up, at which an ``interval`` holds 0; None where at 0 already, inf if never."""
+
     def clearance(bound: float) -> float:
         # How far 0 lies outside; an end at infinity must not make the search's secant one.
         low, high = interval(bound)
@@ -49,11 +51,16 @@ def breakdown_of(interval: Callable[[float], tuple[float, float]], start: float)
 
 
 def effect_variance(study: EventStudy) -> float:
+    """The variance of the effect asked for, in the squared unit of the outcome."""
     after = slice(study.n_pre, None)
     return float(study.weights @ study.sigma[after, after] @ study.weights)
 
 
 def checked_study(betahat: Floats, sigma: Floats, n_pre: int, weights: Floats | None) -> EventStudy:
+    """The input in one piece, the first period after as the effect where no ``weights`` are given.
+
+    Raises :class:`EstimateError` for shapes that do not fit, a gap, nothing before or after, a covariance that is none.
+    """
     betahat, sigma = np.asarray(betahat, dtype=np.float64), np.asarray(sigma, dtype=np.float64)
     if betahat.ndim != 1 or sigma.shape != (len(betahat), len(betahat)):
         raise EstimateError(
@@ -103,12 +110,14 @@ def _check_covariance(sigma: Floats) -> None:
 
 
 def checked_bound(bound: float, name: str) -> float:
+    """The bound as a number, ``name`` for the message. Raises :class:`EstimateError` where it is below 0 or none."""
     if not (math.isfinite(bound) and bound >= 0):
         raise EstimateError(f"{name} {bound:g}: how far trends may part must be a number of at least 0")
     return float(bound)
 
 
 def checked_alpha(level: float) -> float:
+    """1 - ``level``. Raises :class:`EstimateError` for a level outside (0, 1)."""
     if not 0 < level < 1:
         raise EstimateError(f"level {level:g}: expected a share between 0 and 1, such as 0.95")
     return alpha_of(level)
