@@ -124,7 +124,7 @@ def test_the_code_bridge_catches_half_days_that_only_changed_their_code() -> Non
 
     assert result.status == "fail"
     assert result.value == pytest.approx(move, rel=0.15)
-    assert "minus 0.3" in result.sentence and "education off site" in result.sentence
+    assert "falls by 0.3" in result.sentence and "education off site" in result.sentence
 
 
 def test_the_code_bridge_catches_late_arrivals_that_became_absence() -> None:
@@ -132,7 +132,7 @@ def test_the_code_bridge_catches_late_arrivals_that_became_absence() -> None:
     result = answer("code_bridge", world(reasons({B: 0.003, K: 0.0004, U: 0.0015}, {U: 0.003})))
 
     assert result.status == "fail"
-    assert "arrivals after the register closed" in result.sentence and "minus 0.3" in result.sentence
+    assert "arrivals after the register closed" in result.sentence and "falls by 0.3" in result.sentence
 
 
 def test_the_code_bridge_names_what_is_not_printed() -> None:

@@ -41,7 +41,7 @@ def specification_of(estimate: Estimate) -> Specification:
 
 
 def in_words(value: float, unit: str) -> str:
-    """A difference in an outcome's unit as a reader says it: points, or per cent of a ratio; a trace is not called 0."""
+    """A difference in an outcome's unit as readers say it: points, or per cent of a ratio; a trace is not called 0."""
     if unit == "log_ratio":
         percent = 100 * (np.exp(abs(value)) - 1)
         return "less than 0.1 per cent" if 0 < percent < 0.05 else f"{percent:.1f} per cent"
