@@ -111,6 +111,34 @@ def test_two_long_files_that_differ(tmp_path: Path) -> None:
     assert (accounts["old.parquet"], accounts["new.parquet"].get(REPEATED)) == ({REPEATED: 9}, None)
 
 
+def neighbours(first: str, more: str = "") -> list[Row]:
+    """Dorset's statistical neighbours, the first of them given."""
+    row = {"LA number": "838", "LA Name": "Dorset", "SN1": first, "GOReg": more}
+    return [row | {f"SN{rank}": str(900 + rank) for rank in range(2, 11)}]
+
+
+def test_two_files_of_neighbours(tmp_path: Path) -> None:
+    """Of one model they must agree, and then count once; their order or names never decide."""
+    write(tmp_path, "a.csv", table(absence))
+    write(tmp_path, "n.csv", neighbours("933"))
+    alone = load(tmp_path)
+    write(tmp_path, "m.csv", neighbours("933", "South West"))
+    both = load(tmp_path)
+    assert both.neighbours.equals(alone.neighbours)
+    assert sum(file.excluded.get(REPEATED, 0) for file in both.files) == 1
+    write(tmp_path, "m.csv", neighbours("878"))
+    assert_says(refusal(tmp_path), "m.csv and n.csv give different statistical neighbours", "Keep the file")
+
+
+def test_two_dictionaries_that_disagree(tmp_path: Path) -> None:
+    """What a year of LAIT means is not left to the order of files."""
+    write(tmp_path, "a.csv", table(absence))
+    for name, kind in (("d.csv", "Academic Year"), ("e.csv", "Financial Year")):
+        rows = [{"Measure_short": "TotAbs", "Year_Type": kind, "Measure": "Absence", "Polarity": "Low"}]
+        write(tmp_path, name, rows)
+    assert_says(refusal(tmp_path), "e.csv", "'Financial Year' for TotAbs", "'Academic Year'", "Keep the one that came")
+
+
 def test_one_figure_in_two_layouts_stands(tmp_path: Path) -> None:
     """The census's and LAIT's figures of one year are not the same series: both are kept."""
     write(tmp_path, "a.csv", table(absence))

@@ -10,9 +10,10 @@ from datetime import date, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from belonging_research.errors import SourceError
 from belonging_research.sources import geography
 from belonging_research.sources.account import SourceFile, account_lookup
-from belonging_research.sources.batch import LATE_MODEL, Batch
+from belonging_research.sources.batch import LATE_MODEL, REPEATED_FILE, Batch
 from belonging_research.sources.discovery import Found, read_batch
 from belonging_research.sources.lait import read_year_types
 from belonging_research.sources.layouts import key
@@ -237,7 +238,7 @@ def read_lookups(files: Sequence[Found], data_as_at: date | None) -> Lookups:
     # The fullest first: what a later one adds only fills gaps.
     order = {name: at for at, name in enumerate(_COUNCILS)}
     councils: list[Council] = []
-    models: list[pa.Table] = []
+    models: dict[str, tuple[str, pa.Table]] = {}
     accounts: list[SourceFile] = []
     year_types: Mapping[str, str] | None = None
     for file in sorted(files, key=lambda f: order.get(f.layout.name, len(order))):
@@ -248,21 +249,24 @@ def read_lookups(files: Sequence[Found], data_as_at: date | None) -> Lookups:
             councils += _COUNCILS[file.layout.name](batch)
         elif file.layout.name == "lait_dictionary":
             batch, _ = read_batch(file)
-            year_types = {**(year_types or {}), **read_year_types(batch)}
+            year_types = _agreeing(file.name, year_types or {}, read_year_types(batch))
         elif file.layout.name == "statistical_neighbours":
             batch, model = read_neighbours(file)
             year = max(model["model"].to_pylist(), default="")
             if data_as_at and year > str(data_as_at.year):
                 excluded = {LATE_MODEL: batch.table.num_rows}
+            elif year in models:
+                _refuse_other_model(file.name, year, model, *models[year])
+                excluded = {REPEATED_FILE: batch.table.num_rows}
             else:
-                models.append(model)
+                models[year] = (file.name, model)
         else:
             continue
         accounts.append(account_lookup(file, batch, excluded, year))
     return Lookups(
         councils=tuple(councils),
         # In an order of its own, so that files may be called anything.
-        neighbours=pa.concat_tables([NEIGHBOURS.empty_table(), *models]).sort_by(
+        neighbours=pa.concat_tables([NEIGHBOURS.empty_table(), *(model for _, model in models.values())]).sort_by(
             [(name, "ascending") for name in ("model", "unit", "rank")]
         ),
         year_types=year_types,
@@ -271,10 +275,30 @@ def read_lookups(files: Sequence[Found], data_as_at: date | None) -> Lookups:
     )
 
 
+def _agreeing(file: str, before: Mapping[str, str], found: Mapping[str, str]) -> Mapping[str, str]:
+    """Both dictionaries together; refused where they give a measure's years two meanings."""
+    for name, kind in sorted(found.items()):
+        if before.get(name, kind) != kind:
+            raise SourceError(
+                f"{file}: column Year_Type says {kind!r} for {name}, another dictionary {before[name]!r}. "
+                "Keep the one that came with the measures, and move the other out of the folder."
+            )
+    return {**before, **found}
+
+
+def _refuse_other_model(file: str, year: str, model: pa.Table, other_file: str, other: pa.Table) -> None:
+    if not model.equals(other):
+        one, two = sorted((file, other_file))
+        raise SourceError(
+            f"{one} and {two} give different statistical neighbours of the model of {year}. Keep the file that you "
+            "mean, and move the other out of the folder."
+        )
+
+
 def _absent(
     files: Sequence[Found],
     councils: Sequence[Council],
-    models: Sequence[pa.Table],
+    models: Mapping[str, object],
     year_types: Mapping[str, str] | None,
 ) -> list[str]:
     notes = []
