@@ -32,13 +32,13 @@ from belonging_research.checks import (
     specification_curve,
     specifications,
 )
-from belonging_research.checks.breaking import event_study
+from belonging_research.checks.breaking import NOTHING_TO_BREAK, event_study
 from belonging_research.checks.sensitivity import other_rates
 from belonging_research.errors import BelongingError, EstimateError, PanelError, PlanError
 from belonging_research.estimators import Estimate, estimate
 from belonging_research.estimators.county import Effect, Reference, fit
 from belonging_research.estimators.placebo import fit_size_variance
-from belonging_research.findings.grades import NOTHING_TO_BREAK, is_caution
+from belonging_research.findings.grades import is_caution
 from belonging_research.outcomes import derive_outcomes, refuse_unknown_controls
 from belonging_research.panel import Panel, Specification, build_panel, compare, series
 from belonging_research.plan import Plan

@@ -24,7 +24,8 @@ Floats = NDArray[np.float64]
 
 LEAST_BREAKDOWN, FULL_BREAKDOWN = 0.5, 1.0
 FEWEST_BEFORE = 2
-_NOTHING = "No difference was noticed that this could undo: nothing to break."
+# What a check asked only of a noticed difference says of any other.
+NOTHING_TO_BREAK = "nothing to break"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def asked(estimate: Estimate, panel: Panel, plan: Plan) -> bool:
 
 def nothing_to_break(name: str) -> tuple[CheckResult, ...]:
     """The answer of a check that only a noticed difference is asked; as a caution without a test it counts for none."""
-    return (answer(name, "no_test", "caution", _NOTHING),)
+    return (answer(name, "no_test", "caution", f"No difference was noticed that this could undo: {NOTHING_TO_BREAK}."),)
 
 
 def breakdown(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:

@@ -18,8 +18,6 @@ ATTRITION_FLOOR = 0
 BALANCE: Bands = ((0.05, 5), (0.25, 3))
 BALANCE_FLOOR = 1
 
-# A check asked only of a finding that would reach row 4 or 5 says this of any other.
-NOTHING_TO_BREAK = "nothing to break"
 COVERAGE_CHECK = "coverage"
 
 

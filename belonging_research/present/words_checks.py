@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
+from belonging_research.checks.breaking import NOTHING_TO_BREAK
 from belonging_research.checks.result import CheckResult, Severity
 from belonging_research.findings import Finding
-from belonging_research.findings.grades import NOTHING_TO_BREAK
 from belonging_research.outcomes import MEASURES
 from belonging_research.present.numbers import Scale
 
