@@ -38,6 +38,7 @@ from belonging_research.errors import BelongingError, EstimateError, PanelError,
 from belonging_research.estimators import Estimate, estimate
 from belonging_research.estimators.county import Effect, Reference, fit
 from belonging_research.estimators.placebo import fit_size_variance
+from belonging_research.findings import assess
 from belonging_research.findings.grades import is_caution
 from belonging_research.outcomes import derive_outcomes, refuse_unknown_controls
 from belonging_research.panel import Panel, Specification, build_panel, compare, series
@@ -1341,6 +1342,21 @@ def test_other_bases_end_with_the_registered_one() -> None:
         "difference in differences, base from 2022/23",
         "difference in differences, base from 2020/21",
     }
+
+
+def test_what_is_only_described_stops_nothing_where_a_base_year_is_missing() -> None:
+    """It is not assessed, and the reason stands among the rows left out; a primary outcome's gap is an error."""
+
+    def add(frame: pd.DataFrame) -> pd.DataFrame:
+        own = frame["outcome"].eq(OUTCOME) & frame["source"].eq("census")
+        short = frame[own & frame["period"].ne("2022/23")].assign(outcome="authorised_absence_rate")
+        return pd.concat([frame, short], ignore_index=True)
+
+    found = assess(world(add), plan(), beside=False)
+
+    assert found.registered("authorised_absence_rate").verdict == "not_assessed"
+    assert [each for each in found.left_out if "Authorised absence" in each and "2022/23" in each]
+    assert found.registered(OUTCOME).estimate is not None
 
 
 @pytest.mark.parametrize("outcome", ["suspension_rate", "permanent_exclusion_rate"])

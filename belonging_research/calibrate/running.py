@@ -223,7 +223,7 @@ def rows_of(answers: dict[Task, list[dict[str, Any]]], plan: Plan) -> tuple[Row,
         judged, _, carried = name.partition(" by ")
         sentence = (
             f"Every council in {judged} with critical values carried from {carried}; "
-            + ("nothing was done." if planted == "0" else f"a gain of {planted} planted.")
+            + ("no change is assumed." if planted == "0" else f"a gain of {planted} planted.")
         )  # fmt: skip
         label = name if planted == "0" else f"{name}, planted {planted}"
         rows += summarise(tried, part=part, world=label, sentence=sentence, outcome=outcome, better=better, fair=True,

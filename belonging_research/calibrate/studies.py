@@ -19,7 +19,6 @@ from belonging_research.plan import Plan
 
 PRIMARY = "overall_absence_rate"
 ONLY_IF_NOTICED = frozenset({"breakdown", "specifications"})
-MEASURED_HERE = "calibrated_size"  # reads what a calibration found: a new one must not hang on the last
 DECIDED = frozenset({"better_than_expected", "worse_than_expected"})
 
 
@@ -73,7 +72,7 @@ def conduct_study(world: CountyWorld, plan: Plan, number: int) -> Study:
             break  # what a look has said stands, whatever a later one would say
     made = estimate(panel, plan, PRIMARY)
     # The two that only a noticed difference is asked would split studies by what they found.
-    checks = run_checks(made, panel, plan, only=tuple(each for each in _checks(plan) if each not in ONLY_IF_NOTICED))
+    checks = run_checks(made, panel, plan, only=tuple(each for each in plan.checks if each not in ONLY_IF_NOTICED))
     low, high = made.intervals["0.95"]
     return Study(
         world=world.name, number=number, third=drawn.third, pupils=drawn.pupils, verdicts=tuple(said),
@@ -116,13 +115,9 @@ def findings_at(panel: Panel, plan: Plan) -> dict[str, Finding | None]:
     adjusted = holm([placebo_p(value, of.scale, of.z) for value, of in tested], len(look.outcomes))
     noticed = any(p <= look.alpha for p in adjusted)
     if noticed or any(_is_small(placed, plan, o, look.alpha) for o, placed in seen.items() if placed):
-        findings = assess(panel, plan, beside=False, only=_checks(plan))
+        findings = assess(panel, plan, beside=False)
         return {each.outcome: each for each in findings.main if each.role != "exploratory"}
     return dict.fromkeys(look.outcomes)
-
-
-def _checks(plan: Plan) -> tuple[str, ...]:
-    return tuple(name for name in plan.checks if name != MEASURED_HERE)
 
 
 def _placed(panel: Panel, plan: Plan, outcome: str) -> tuple[float, Reference] | None:

@@ -41,22 +41,26 @@ class Assessment:
         return tuple(self.registered(name) for name in names)
 
 
-def assess(
-    panel: Panel, plan: Plan, *, domain: str | None = None, beside: bool = True, only: tuple[str, ...] | None = None
-) -> Assessment:
+def assess(panel: Panel, plan: Plan, *, domain: str | None = None, beside: bool = True) -> Assessment:
     """Judge the outcomes of a domain (all without one) at the panel's report year.
 
     For each outcome the registered row first: the plan's method, pooled phases, all post years out, checks run where
     the look tests it. Then, as exploratory rows: the other methods, the other source, single years, and phases.
     Families are judged over the whole plan, so a domain's verdicts are the same as in the whole study. Without
-    ``beside`` the registered rows alone are made: no verdict depends on the others. ``only``: some of the checks.
+    ``beside`` the registered rows alone are made: no verdict depends on the others.
     """
     candidates: list[Candidate] = []
     left_out: list[str] = []
     for outcome in plan.outcomes:
         wanted = domain is None or outcome.domain == domain
         if wanted or outcome.role != "exploratory":
-            candidates.append(_registered(panel, plan, outcome.name, only))
+            try:
+                candidates.append(_registered(panel, plan, outcome.name))
+            except (PanelError, EstimateError) as fault:
+                if outcome.role == "primary":
+                    raise
+                left_out.append(f"{outcome.label}, as registered: {fault}")
+                candidates.append(_not_out(panel, plan, outcome.name))
         if wanted and beside:
             rows, missing = _beside(panel, plan, candidates[-1])
             candidates += rows
@@ -66,17 +70,22 @@ def assess(
     return Assessment(findings=kept, left_out=tuple(left_out))
 
 
-def _registered(panel: Panel, plan: Plan, outcome: str, only: tuple[str, ...] | None) -> Candidate:
+def _registered(panel: Panel, plan: Plan, outcome: str) -> Candidate:
     post = tuple(p for p in plan.post if p <= panel.report_year)
     source = deciding_source(panel, plan, outcome, post)
     if source is None:
-        return Candidate(
-            outcome=outcome, estimate=None, checks=(), phase="all", source="census", base=plan.base, post=post,
-            method=plan.method, is_registered_row=True,
-        )  # fmt: skip
+        return _not_out(panel, plan, outcome)
     made = estimate(panel, plan, outcome, source=source)
-    checks = run_checks(made, panel, plan, only=only) if _tested(plan, outcome, panel.report_year) else ()
+    checks = run_checks(made, panel, plan) if _tested(plan, outcome, panel.report_year) else ()
     return Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance)
+
+
+def _not_out(panel: Panel, plan: Plan, outcome: str) -> Candidate:
+    post = tuple(p for p in plan.post if p <= panel.report_year)
+    return Candidate(
+        outcome=outcome, estimate=None, checks=(), phase="all", source="census", base=plan.base, post=post,
+        method=plan.method, is_registered_row=True,
+    )  # fmt: skip
 
 
 def _tested(plan: Plan, outcome: str, report_year: str) -> bool:

@@ -38,7 +38,6 @@ def tabulate(
     title: str = "",
     headings: Mapping[str, str] | None = None,
     formats: Mapping[str, Format] | None = None,
-    grade: bool = False,
     checks: bool = False,
     levels: Cleared[pa.Table] | None = None,
 ) -> Sheet:
@@ -46,7 +45,7 @@ def tabulate(
 
     For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
     (rates are proportions: ``percent``, ``per_100``, ``points``; ``rate`` as its row's outcome is said, ``outcome`` as
-    the plan calls it). ``grade`` adds the evidence grade: annex only.
+    the plan calls it).
 
     Raises
     ------
@@ -62,10 +61,9 @@ def tabulate(
         return sheet_of_checks(cleared, title)
     table = None if levels is None else levels.value
     stories = [tell(finding, cleared.door, table) for finding in findings]
-    shown = {**_OUTCOMES, "grade": "Evidence grade (0 to 5)"} if grade else _OUTCOMES
-    rows = [[_outcome_cells(story)[name] for name in shown] for story in stories]
+    rows = [[_outcome_cells(story)[name] for name in _OUTCOMES] for story in stories]
     place = cleared.door.plan.place
-    return seal_sheet(cleared, title or f"All outcomes: {place} since {stories[0].since}", shown, rows)
+    return seal_sheet(cleared, title or f"All outcomes: {place} since {stories[0].since}", _OUTCOMES, rows)
 
 
 def _outcome_cells(story: Story) -> dict[str, str]:
@@ -86,7 +84,6 @@ def _outcome_cells(story: Story) -> dict[str, str]:
         "smallest": said["smallest gain"],
         "noticed": said.get("noticed 4 in 5", "not known"),
         "status": _status(finding),
-        "grade": "none" if finding.grade is None else str(finding.grade),
     }
 
 
