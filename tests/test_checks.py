@@ -1458,8 +1458,8 @@ def test_what_was_noticed_where_nothing_was_done(
     assert result.table is not None
     assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "coverage": 0.94, "n_worlds": 99}]
     assert result.sentence == (
-        "With each of 99 other councils in Dorset's place in 2024/25, where nothing was done, placebos of the year "
-        f"before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be chance."
+        "With each of 99 other councils in Dorset's place in 2024/25, where no change is assumed, placebos of "
+        f"the year before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be chance."
     )
 
 
@@ -1527,7 +1527,7 @@ def test_a_size_that_was_not_measured_is_no_test(how: str, tmp_path: Path, monke
 
     assert (result.status, result.severity, is_caution(result)) == ("no_test", "serious", True)
     assert (result.value, result.limit, result.power, result.table) == (None, None, None, None)
-    assert result.sentence.endswith("where nothing was done has not been measured for this plan.")
+    assert result.sentence.endswith("where no change is assumed has not been measured for this plan.")
 
 
 def test_the_size_shipped_for_the_plan() -> None:

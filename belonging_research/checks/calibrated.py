@@ -27,13 +27,15 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     row = _measured(plan, estimate.outcome)
     size = None if row is None else row.get(_SIZES.get(alpha, ""))
     if row is None or size is None:
-        words = "How often this method is wrong on councils where nothing was done has not been measured for this plan."
+        words = (
+            "How often this method is wrong on councils where no change is assumed has not been measured for this plan."
+        )
         return (_result("no_test", words, None, None, None),)
     limit = alpha + 2 * math.sqrt(alpha * (1 - alpha) / row["n_worlds"])
     status: Status = "pass" if size <= limit + 1e-12 else "fail"
     sentence = (
-        f"With each of {row['n_worlds']} other councils in {plan.place}'s place in {plan.post[0]}, where nothing was "
-        f"done, placebos of the year before noticed a difference in {100 * size:.1f} of 100, where "
+        f"With each of {row['n_worlds']} other councils in {plan.place}'s place in {plan.post[0]}, where no change "
+        f"is assumed, placebos of the year before noticed a difference in {100 * size:.1f} of 100, where "
         f"{100 * alpha:.0f} are meant and up to {100 * limit:.1f} can be chance."
     )
     said = pa.table({name: [row[name]] for name in ("said_better", "said_worse", "coverage", "n_worlds")})
