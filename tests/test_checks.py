@@ -1458,8 +1458,9 @@ def test_what_was_noticed_where_nothing_was_done(
     assert result.table is not None
     assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "coverage": 0.94, "n_worlds": 99}]
     assert result.sentence == (
-        "With each of 99 other councils in Dorset's place in 2024/25, where no change is assumed, placebos of "
-        f"the year before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be chance."
+        "With each of 99 other councils in Dorset's place in 2024/25, where no change is assumed, placebos "
+        f"of the year before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be "
+        "chance."
     )
 
 

@@ -27,9 +27,7 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     row = _measured(plan, estimate.outcome)
     size = None if row is None else row.get(_SIZES.get(alpha, ""))
     if row is None or size is None:
-        words = (
-            "How often this method is wrong on councils where no change is assumed has not been measured for this plan."
-        )
+        words = "How often this method is wrong where no change is assumed has not been measured for this plan."
         return (_result("no_test", words, None, None, None),)
     limit = alpha + 2 * math.sqrt(alpha * (1 - alpha) / row["n_worlds"])
     status: Status = "pass" if size <= limit + 1e-12 else "fail"
