@@ -293,7 +293,8 @@ class Released:
 _AUDIENCE = {"council": "09_annual_report"}
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "smallest size": ("sesoi",), "smallest gain": ("sesoi",), "smallest loss": ("sesoi",),
-    "best guess": ("value",), "councils": ("n_reference",), "exaggeration": ("type_m",),
+    "best guess": ("value",), "councils": ("n_reference",), "exaggeration": ("noticed_exaggeration",),
+    "promised type M": ("type_m",),
     "noticed 4 in 5": ("noticed",), "promised 4 in 5": ("detectable",), "chance": ("noticed_chance",),
     **{name: (name,) for name in ("detectable_05", "detectable_realised_05", "power_at_sesoi", "actual", "predicted",
                                   "p_value", "p_adjusted")},
@@ -324,10 +325,12 @@ def _tallies(checks: Mapping[str, Mapping[str, Any]]) -> set[int]:
 
 
 def _in_words(number: str, quantity: str, source: Sequence[float]) -> bool:
-    """A chance in words is as round as it is known (within a fifth); days are said in quarters or tenths."""
+    """A chance is as round as it is known (within a fifth), days are in quarters or tenths, factors rounded up."""
     size = float(number)
     if quantity == "chance":
         return any(abs(form - size) <= 0.2 * size for p in source for form in _chances(p))
+    if quantity in ("exaggeration", "promised type M"):  # rounded up
+        return any(0 <= size - factor < 0.1 + 1e-9 for factor in source)
     if quantity.endswith("in days"):
         return any(abs(abs(days) - size) <= 0.051 for days in source)
     return False

@@ -104,6 +104,7 @@ ROW_KEYS = {
     "n_units",
     "noticed",
     "noticed_chance",
+    "noticed_exaggeration",
     "outcome",
     "p_adjusted",
     "p_value",

@@ -358,7 +358,7 @@ def printed_number(words: str) -> float:
 def test_what_could_be_noticed_never_contradicts_the_range(
     value: float, half: float, placebos: tuple[float, ...]
 ) -> None:
-    """The effect noticed 4 times in 5 is at least half the widest range beside it, or is not printed."""
+    """What is noticed 4 times in 5, or looks exaggerated, is at least half the widest range, or is not printed."""
     made = an_estimate(value=value, half=half, placebos=placebos, std_error=13.1 * half)
     finding = a_finding(made)
     said = a_story(finding).said
@@ -369,6 +369,14 @@ def test_what_could_be_noticed_never_contradicts_the_range(
         assert not placebos
         assert (high - low) / 2 > 0.0085
     assert said["promised 4 in 5"] == "0.85 points lower"
+    least = (high - low) / 2 / finding.sesoi
+    if "exaggeration" in said:
+        assert printed_number(said["exaggeration"]) >= least - 1e-9
+    else:
+        assert not placebos
+        assert least > 2.3
+    told = "on average look" in council_words(finding)
+    assert told == ("exaggeration" in said)
     if placebos:
         assert finding.estimate is not None
         true = noticing.noticing(finding)
@@ -387,7 +395,9 @@ def test_the_promise_stands_until_the_look_and_in_the_annex() -> None:
     assert noticing.noticing(early) == noticing.Noticing(effect=0.35, chance=0.16)
     wide = a_finding(an_estimate(half=0.014, placebos=ERRORS, std_error=0.2))
     annex = readable(present.describe(clear(wide, a_door()), "annex").html)
-    assert "before outcomes 0.85 points lower" in annex
+    assert "as promised before outcomes 0.85 points lower" in annex
+    assert "Power at S, as promised before outcomes 0.16" in annex
+    assert re.search(r"those are wider, in words (less than )?1 in \d+ ", annex)
     assert re.search(r"those are wider 3\.\d\d points lower", annex)
 
 
@@ -552,7 +562,7 @@ def test_words_are_defined_once() -> None:
 
 def test_exaggeration_only_where_power_is_low() -> None:
     """Type M is printed where power at the smallest effect is under a half, and not elsewhere."""
-    strong = a_finding(an_estimate(power_at_sesoi=0.8, type_m=1.1))
+    strong = a_finding(an_estimate(half=0.0015, power_at_sesoi=0.8, type_m=1.1))
     assert "times as large as it is" not in council_words(strong)
     assert "times as large as it is" in council_words(a_finding())
 

@@ -429,3 +429,16 @@ def test_every_failure_here_is_one_that_a_user_can_mend() -> None:
 def test_an_effect_in_the_annex_is_never_minus_nothing(value: float | None, unit: str, printed: str) -> None:
     """Small sizes keep the digits of the size that matters; what rounds to nothing has no sign."""
     assert annex.number(value, unit) == printed
+
+
+def test_the_annex_sets_the_promise_beside_what_the_pages_print(whole: tuple[RunResult, Path]) -> None:
+    """Two numbers of one test stand in columns that say which is the promise and which counts the years since."""
+    row = json.loads((whole[0].folder / "released" / "results.json").read_text("utf-8"))["findings"][0]
+    row |= {"noticed": 0.0084, "noticed_chance": 0.004, "detectable": 0.0066, "power_at_sesoi": 0.05}
+    table = annex.findings_shown([row | {"unit": "proportion"}])
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (shown["noticed"], shown["noticed_chance"]) == ("0.84", "0.00")
+    assert (str(shown["detectable"]).split(" (")[0], shown["power"]) == ("0.66", "0.05")
+    page = (whole[0].folder / "released" / "annex.html").read_text("utf-8")
+    assert page.count("as promised before outcomes were read</th>") == 2
+    assert page.count("years since counted</th>") == 2

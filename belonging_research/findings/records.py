@@ -86,9 +86,12 @@ def _from_estimate(estimate: Estimate | None, *, read: bool) -> dict[str, Any]:
 
 
 def _noticed(finding: Finding) -> dict[str, Any]:
-    """What pages print as noticed 4 times in 5, and the chance to notice the smallest effect that matters."""
+    """What pages print as noticed 4 times in 5; of the smallest effect that matters, its chance and exaggeration."""
     could = noticing(finding)
-    return {"noticed": _number(could.effect, "noticed"), "noticed_chance": _number(could.chance, "noticed_chance")}
+    named = {
+        "noticed": could.effect, "noticed_chance": could.chance, "noticed_exaggeration": could.exaggeration,
+    }  # fmt: skip
+    return {name: _number(value, name) for name, value in named.items()}
 
 
 def _intervals(estimate: Estimate) -> dict[str, list[float | None]]:

@@ -251,8 +251,9 @@ def _said_result(finding: Finding, estimate: Estimate, measure: Scale) -> list[Q
         _quoted(finding, "range at 95%", None, measure.between(low95, high95)),
         _quoted(finding, "holds the truth", level / 100, f"{level:.3g} times in 100"),
     ]
-    if estimate.type_m is not None:
-        said.append(_quoted(finding, "exaggeration", estimate.type_m, f"{estimate.type_m:.1f} times"))
+    for quantity, factor in (("exaggeration", noticing(finding).exaggeration), ("promised type M", estimate.type_m)):
+        if factor is not None:  # rounded up: what is noticed is beyond half the range, and so is what is printed
+            said.append(_quoted(finding, quantity, factor, f"{math.ceil(10 * factor - 1e-9) / 10:.1f} times"))
     for name in ("detectable_realised_05", "actual", "predicted", "p_value"):
         said += _said_plainly(finding, estimate, name, measure)
     for key in sorted(estimate.intervals, key=float):

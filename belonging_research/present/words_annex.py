@@ -74,9 +74,15 @@ def _numbers(story: Story) -> list[tuple[str, str]]:
         (name, said[key])
         for name, key in (
             ("Estimate", "best guess"),
-            ("Detectable 4 times in 5, M, at this look's alpha, before outcomes", "promised 4 in 5"),
+            ("Detectable 4 times in 5, M, at this look's alpha, as promised before outcomes", "promised 4 in 5"),
             ("The same, or from the years since where those are wider", "noticed 4 in 5"),
-            ("Expected exaggeration of a noticed effect of size S (type M)", "exaggeration"),
+            ("Power at S, as promised before outcomes", "power_at_sesoi"),
+            ("The same, or from the years since where those are wider, in words", "chance"),
+            (
+                "Expected exaggeration of a noticed effect of size S (type M), as promised before outcomes",
+                "promised type M",
+            ),
+            ("The same, or from the years since where those are wider", "exaggeration"),
         )
         if key in said
     ]
@@ -91,7 +97,6 @@ def _of_estimate(story: Story, estimate: Estimate) -> list[tuple[str, str]]:
     named = (
         ("Detectable at 0.05, before outcomes", "detectable_05"),
         ("Detectable at 0.05, from the years since", "detectable_realised_05"),
-        ("Power at S", "power_at_sesoi"),
         ("Level, actual", "actual"),
         ("Level, predicted", "predicted"),
         *((f"Interval, {100 * float(k):g}%", f"interval {k}") for k in sorted(estimate.intervals, key=float)),

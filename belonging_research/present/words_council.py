@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Sequence
 
+from belonging_research.findings.noticing import noticing
 from belonging_research.present.bar import verdict_bar
 from belonging_research.present.dates import later, more_to_come, usually_out
 from belonging_research.present.doubts import because, because_briefly, doubts
@@ -254,7 +255,7 @@ def _small(story: Story) -> list[str]:
 
 
 def _power(story: Story) -> list[str]:
-    said, estimate, sentences = story.said, story.assessed, []
+    said, sentences = story.said, []
     worth = f"an effect worth having ({said['smallest gain']})"
     if "chance" in said:
         odds = said["chance"]
@@ -262,8 +263,8 @@ def _power(story: Story) -> list[str]:
         sentences.append(f"This test had {about} chance of noticing {worth}.")
     if "noticed 4 in 5" in said:
         sentences.append(f"An effect of {said['noticed 4 in 5']} would have been noticed 4 times in 5.")
-    weak = estimate is not None and estimate.power_at_sesoi is not None and estimate.power_at_sesoi < 0.5
-    if weak and "exaggeration" in said:
+    likely = noticing(story.finding).chance
+    if likely is not None and likely < 0.5 and "exaggeration" in said:
         sentences.append(
             "An effect of the size worth having, if noticed here, would on average look "
             f"{said['exaggeration']} as large as it is."

@@ -36,8 +36,10 @@ _FINDING_HEADS = {
     "p_value": "p (adjusted)",
     "alpha": "Alpha",
     "smallest": "Smallest of interest",
-    "detectable": "Detectable at alpha (at 5%)",
-    "power": "Power at smallest",
+    "noticed": "Detectable at alpha, years since counted",
+    "noticed_chance": "Power at smallest, years since counted",
+    "detectable": "Detectable at alpha (at 5%), as promised before outcomes were read",
+    "power": "Power at smallest, as promised before outcomes were read",
     "reference": "Reference units",
 }
 _OPEN = "Contains public sector information licensed under the Open Government Licence."
@@ -94,6 +96,8 @@ def findings_shown(findings: Sequence[Mapping[str, Any]]) -> ReleasedTable:
                 "smallest": number(row["sesoi"], unit),
                 "detectable": f"{number(row['detectable'], unit)} ({number(row['detectable_05'], unit)})",
                 "power": _figure(row["power_at_sesoi"], 2),
+                "noticed": number(row["noticed"], unit),
+                "noticed_chance": _figure(row["noticed_chance"], 2),
                 "reference": "none" if row["n_reference"] is None else str(row["n_reference"]),
             }
         )

@@ -144,8 +144,9 @@ FINDING_COLUMNS = (
     "study", "report_year", "run_id", "id", "layer", "outcome", "label", "source", "base", "post", "phase", "subgroup",
     "method", "role", "domain", "unit", "better", "verdict", "rule", "due", "value", "ci_95_low", "ci_95_high",
     "p_value", "p_adjusted", "alpha", "gate", "sesoi", "detectable", "detectable_05", "detectable_realised_05",
-    "power_at_sesoi", "noticed", "noticed_chance", "type_m", "actual", "predicted", "inference", "n_reference",
-    "n_treated", "n_units", "grade", "ruled_out", "failed", "suppressed", "truth", "simulated", "draft",
+    "power_at_sesoi", "noticed", "noticed_chance", "noticed_exaggeration", "type_m", "actual", "predicted",
+    "inference", "n_reference", "n_treated", "n_units", "grade", "ruled_out", "failed", "suppressed", "truth",
+    "simulated", "draft",
 )  # fmt: skip
 
 
