@@ -1,40 +1,33 @@
-"""The analysis plan: parsed, validated, hashed before outcomes are read; secrecy policies as data.
+"""What a plan says: each part of it, and the rules that its values keep among themselves.
 
-A plan is TOML. Every fault is one :class:`PlanError` that names the key, what was expected and how to mend it;
-values a user typed are shown only where they are words of the plan itself.
+Every fault names its key, what was found and what is expected.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import json
 import math
-import re
-import tomllib
-from collections import Counter
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from belonging_research.errors import PlanError
-from belonging_research.shipped import find_plan
-from belonging_research.tables import academic_year, first_year
-
-Role = Literal["primary", "secondary", "exploratory"]
-Better = Literal["lower", "higher"]
-OutcomeUnit = Literal["proportion", "per_100_pupils", "log_ratio"]
-Method = Literal[
-    "ridge_augmented_synthetic_control",
-    "synthetic_control",
-    "synthetic_difference_in_differences",
-    "difference_in_differences",
-    "neighbours_difference_in_differences",
-]
-Period = Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")]
-UnitCode = Annotated[str, Field(min_length=1, max_length=9)]
+from belonging_research.plan.values import (
+    Better,
+    Method,
+    Month,
+    OutcomeUnit,
+    Period,
+    Role,
+    UnitCode,
+    same_name,
+    too_large,
+)
+from belonging_research.tables import academic_year, first_year, shift_year
 
 
 class _Strict(BaseModel):
@@ -112,7 +105,7 @@ class Look(_Strict):
     report_year: Period
     alpha: float = Field(gt=0, lt=0.5)
     outcomes: tuple[str, ...] = Field(min_length=1)
-    due: str
+    due: Month
 
 
 class EstimatorSettings(_Strict):
@@ -203,6 +196,9 @@ class Plan(_Strict):
             "base",
             "every base year must come before the first post year",
         )
+        self._sound_years()
+        self._sound_places()
+        self._sound_sizes()
         for number, treated in enumerate(self.treated):
             start = treated.start.year - (treated.start.month < 8)
             _refuse(
@@ -226,6 +222,46 @@ class Plan(_Strict):
                     f"{name} is not a primary outcome of this plan",
                 )
         return self
+
+    def _sound_years(self) -> None:
+        for before, after in itertools.pairwise(self.post):
+            _refuse(after != shift_year(before, 1), "post", f"{after} does not follow {before}; leave no year out")
+        last = self.post[-1]
+        for seen in self.outcomes_seen:
+            _refuse(seen > last, "outcomes_seen", f"{seen} is after the last post year, {last}; take it out")
+        for number, look in enumerate(self.looks):
+            _refuse(
+                look.report_year not in self.post,
+                f"looks.{number}.report_year",
+                f"{look.report_year} is no post year of this plan; expected one of {', '.join(self.post)}",
+            )
+
+    def _sound_places(self) -> None:
+        treated = {each.unit for each in self.treated}
+        for number, each in enumerate(self.excluded):
+            _refuse(
+                each.unit in treated,
+                f"excluded.{number}.unit",
+                f"{each.unit} is the treated council, which cannot be excluded; take it out of one of the two",
+            )
+        for number, unit in enumerate(self.donors.bordering):
+            _refuse(
+                unit in treated,
+                f"donors.bordering.{number}",
+                f"{unit} is the treated council, which does not border itself; take it out",
+            )
+        if len(self.treated) == 1:
+            name = self.treated[0].name
+            _refuse(
+                not same_name(self.place, name),
+                "place",
+                f"found {self.place}, expected the treated council, which treated.0.name calls {name}",
+            )
+
+    def _sound_sizes(self) -> None:
+        for number, each in enumerate(self.outcomes):
+            slip = too_large(each.unit, each.sesoi)
+            _refuse(slip is not None, f"outcomes.{number}.sesoi", f"{slip}")
 
     def _sound_controls(self) -> None:
         controls, tested = self.negative_controls, {o.name for o in self.outcomes if o.role != "exploratory"}
@@ -293,57 +329,3 @@ class Plan(_Strict):
 def _refuse(fault: bool, key: str, message: str) -> None:
     if fault:
         raise ValueError(f"{key}: {message}")
-
-
-def _complaint(error: ValidationError, path: Path) -> str:
-    lines = []
-    for fault in error.errors(include_url=False, include_input=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        text = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            text = "unknown key; remove it or correct its spelling"
-        lines.append(f"  {key}: {text}" if key else f"  {text}")
-    return f"{path.name}: {len(lines)} fault(s) in the plan.\n" + "\n".join(lines)
-
-
-def _near(path: Path, error: tomllib.TOMLDecodeError) -> str:
-    """The key at which a plan stops being TOML, as ``treated.0.start``; nothing where the fault is no key's."""
-    place = re.search(r"at line (\d+)", str(error))
-    lines = path.read_text(encoding="utf-8").splitlines()[: int(place.group(1))] if place else []
-    times: Counter[str] = Counter()
-    table, key = "", ""
-    for line in lines:
-        if header := re.match(r"\s*(\[\[?)\s*([\w.-]+)\s*\]", line):
-            name = header.group(2)
-            table, key = (f"{name}.{times[name]}." if header.group(1) == "[[" else f"{name}."), ""
-            times[name] += 1
-        elif assigned := re.match(r"\s*([\w.-]+)\s*=", line):
-            key = assigned.group(1)
-    return f" at {table}{key}" if key else ""
-
-
-def read_plan(path: Path) -> Plan:
-    """Read and validate a plan from a TOML file.
-
-    Raises
-    ------
-    PlanError
-        If the file is missing, is not TOML, or breaks a rule; each fault names its key.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{path}: no such plan. `belonging run --plan FILE.toml` takes a file.") from None
-    except UnicodeDecodeError:
-        raise PlanError(f"{path.name}: not UTF-8 text; save the plan as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{path.name}: not valid TOML{_near(path, error)}: {error}.") from None
-    try:
-        return Plan.model_validate_json(json.dumps(content, default=str))
-    except ValidationError as error:
-        raise PlanError(_complaint(error, path)) from None
-
-
-def load_plan(name: str | Path) -> Plan:
-    """The plan of a file, or a shipped one by its name (``"dorset_public"``). Raises as :func:`read_plan`."""
-    return read_plan(find_plan(name))
