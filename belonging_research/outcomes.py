@@ -7,12 +7,14 @@ exclusions in England" methodology; "Pupil attendance in schools" data guidance.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from belonging_research.errors import PlanError, SourceError
 from belonging_research.plan import Plan
@@ -86,6 +88,9 @@ _COUNTED = [measure.name for measure in MEASURES.values() if measure.source == _
 REVISED_BELOW, REVISED_ABOVE = 0.5, 2.0
 REPEATED_BELOW = 0.005
 HIGHEST_FORTNIGHT_RATE = 0.25
+# A school year has 190 days of two half-days (Education (School Day and School Year) (England) Regulations 1999). A
+# daily series that has counted a smaller share of them a pupil, over all councils, is of a year that is not over.
+SESSIONS_A_YEAR, WHOLE_YEAR = 380, 0.9
 # A council may be missing from a year's last snapshot; the whole year is then read from one this much older at most.
 LATE_WITHIN = pd.Timedelta(days=31)
 # A series with fewer of the year's snapshots than this share is left out, not filled.
@@ -127,7 +132,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     daily = figures[(figures["source"] == "daily") & (figures["period_kind"] == "year_to_date")]
     if len(daily):
         pooled = _pool(daily)
-        parts += [_whole_year(pooled), _fortnights(pooled)]
+        parts += [_whole_year(pooled, years_not_over(extract.figures)), _fortnights(pooled)]
     outcomes = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     columns = [column.name for column in OUTCOMES.columns]
     outcomes = outcomes[columns].sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
@@ -141,6 +146,35 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
         }
     )
     return pa.Table.from_pandas(outcomes, schema=schema, preserve_index=False)
+
+
+def years_not_over(figures: pa.Table) -> dict[tuple[str, str], float]:
+    """(layout, academic year) of each daily series that ends before its school year does, and its half-days a pupil.
+
+    Possible half-days over enrolled pupils of all councils in the year's last snapshot, under :data:`WHOLE_YEAR` of
+    :data:`SESSIONS_A_YEAR`. An autumn alone is not a year: absence differs by season. ``figures``: a table of
+    :data:`tables.FIGURES`; a series that prints no enrolments is taken as whole.
+    """
+    daily = figures.filter(
+        pc.and_(
+            pc.and_(pc.equal(figures["source"], "daily"), pc.equal(figures["period_kind"], "year_to_date")),
+            pc.and_(
+                pc.equal(figures["level"], "council"),
+                pc.is_in(figures["outcome"], pa.array(["enrolments", "possible_sessions"])),
+            ),
+        )
+    ).to_pandas(date_as_object=True)
+    if not len(daily):
+        return {}
+    series = ["layout", "period"]
+    last = daily.assign(as_at=pd.to_datetime(daily["as_at"]))
+    newest = last.groupby(series)["as_at"].transform("max")
+    last = last[last["as_at"].eq(newest) | newest.isna()]
+    both = last.pivot_table(index=[*series, "unit", "phase"], columns="outcome", values="numerator", aggfunc="last")
+    both = both.reindex(columns=["enrolments", "possible_sessions"]).dropna().groupby(level=series).sum()
+    a_pupil = both["possible_sessions"] / both["enrolments"].where(both["enrolments"] > 0)
+    short = a_pupil[a_pupil < WHOLE_YEAR * SESSIONS_A_YEAR]
+    return {(str(layout), str(year)): float(n) for (layout, year), n in short.items()}
 
 
 def _refuse_two_of_one(outcomes: pd.DataFrame) -> None:
@@ -230,8 +264,11 @@ def _value(rows: pd.DataFrame) -> pd.Series[float]:
     return value
 
 
-def _whole_year(pooled: pd.DataFrame) -> pd.DataFrame:
-    """The figures of each council's last snapshot; one that a snapshot lacks comes from the one before it, if near."""
+def _whole_year(pooled: pd.DataFrame, not_over: Collection[tuple[str, str]]) -> pd.DataFrame:
+    """The figures of each council's last snapshot; one that a snapshot lacks comes from the one before it, if near.
+
+    A year that is not over (layout, year) has no figure.
+    """
     last = pooled.groupby(["layout", "unit", "period"])["as_at"].transform("max")
     series = ["layout", "unit", "period", "phase", "outcome"]
     printed = pooled["as_at"].where(_value(pooled).notna() & (last - pooled["as_at"] <= LATE_WITHIN))
@@ -239,7 +276,11 @@ def _whole_year(pooled: pd.DataFrame) -> pd.DataFrame:
     final = pooled[pooled["as_at"].eq(own_last) | pooled["as_at"].isna()]
     final = final.assign(interval_end=None, value=_value(final))
     missing = final["value"].isna() & final["reason"].isna()
-    return final.assign(reason=final["reason"].where(~missing, "no_sessions"))
+    final["reason"] = final["reason"].where(~missing, "no_sessions")
+    part = pd.MultiIndex.from_frame(final[["layout", "period"]]).isin(list(not_over))
+    final.loc[part, ["value", "numerator", "denominator"]] = np.nan
+    final.loc[part, "reason"] = "year_not_over"
+    return final
 
 
 def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def account(extract: Extract) -> list[str]:
     """What was read, file by file, as lines: rows, exclusions with reasons, notes."""
-    lines = [f"Figures to {extract.report_year}, data as at {extract.data_as_at or 'not dated'}"]
+    known = "data as at" if extract.asked else "out by about"
+    lines = [f"Figures to {extract.report_year}, {known} {extract.data_as_at or 'not dated'}"]
     for file in extract.files:
         span = f", {file.first_period} to {file.last_period}" if file.first_period else ""
         lines.append(f"{file.file}: {file.layout}{span}")

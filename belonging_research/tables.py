@@ -105,6 +105,7 @@ MISSING_REASONS: dict[str, str] = {
     "low_reliability": "low reliability (u)",
     "no_sessions": "no possible sessions in the interval (NaN)",
     "blank": "blank in the file",
+    "year_not_over": "the school year is not over in these figures",
 }
 
 # Symbols of DfE tables and the reason each stands for (EES open data standards, and their history).

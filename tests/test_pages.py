@@ -254,7 +254,7 @@ def test_standing_and_size_of_every_page(name: str, released: Path) -> None:
     """DRAFT and the date of the data are on every page, nothing is loaded, and each is under 1.5 MB."""
     page = (released / f"{name}.html").read_text("utf-8")
     assert '<p class="banner draft-banner"><strong>DRAFT</strong>' in page
-    assert "data as at 25 July 2025" in page
+    assert "figures out by about 25 July 2025" in page
     assert "default-src 'none'" in page
     assert "SIMULATED" not in page
     assert len(page.encode()) < LARGEST

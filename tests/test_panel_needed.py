@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 import small_study
 
 from belonging_research.errors import PanelError
+from belonging_research.outcomes import years_not_over
 from belonging_research.panel import refuse_missing_series
 from belonging_research.plan import load_plan
 from belonging_research.sources import Extract
@@ -80,3 +82,30 @@ def test_what_is_missing_is_named(
     message = str(caught.value)
     assert [part for part in (*says, "Dorset (838)", "Add the file with these years") if part not in message] == []
     assert caught.value.exit_code == 5
+
+
+def sessions(a_pupil: float, year: str = "2024/25") -> list[dict[str, object]]:
+    """The half-days and pupils of two councils' snapshots in a year, the last with ``a_pupil`` half-days a pupil."""
+    row = small_study.extract("2024/25").figures.slice(0, 1).to_pylist()[0]
+    row |= {"source": "daily", "period_kind": "year_to_date", "period": year, "level": "council", "rate": None}
+    return [
+        row | {"outcome": outcome, "numerator": number, "as_at": day, "unit": unit, "layout": "attendance_snapshots"}
+        for day, counted in ((dt.date(2024, 10, 3), 20.0), (dt.date(2025, 7, 24), a_pupil))
+        for unit, pupils in (("838", 1000.0), ("839", 3000.0))
+        for outcome, number in (("enrolments", pupils), ("possible_sessions", pupils * counted))
+    ]
+
+
+@pytest.mark.parametrize(("a_pupil", "whole"), [(342.0, True), (341.9, False), (120.0, False)])
+def test_a_part_of_a_year_is_not_a_year(a_pupil: float, whole: bool) -> None:
+    """Under nine in ten of 380 half-days a pupil, the daily series has no figure of that year; the message says why."""
+    known = extract("2024/25", {(ABSENCE, "daily"): DAILY})
+    rows = [each | {"layout": "attendance_snapshots"} for each in known.figures.to_pylist()]
+    figures = pa.Table.from_pylist([*rows, *sessions(a_pupil)], schema=known.figures.schema)
+
+    assert bool(years_not_over(figures)) is not whole
+    if whole:
+        refuse_missing_series(replace(known, figures=figures), PLAN)
+        return
+    with pytest.raises(PanelError, match=r"2024/25 are of part of the year: \d+ of about 380 half-days a pupil"):
+        refuse_missing_series(replace(known, figures=figures), PLAN)

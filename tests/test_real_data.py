@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import gzip
 import io
 import math
@@ -445,3 +446,15 @@ def test_every_row_of_lait_is_accounted_for(real: Path, extract: Extract) -> Non
     assert account.rows_read == pyarrow.parquet.read_metadata(real / LAIT).num_rows
     assert account.rows_read == account.rows_used + sum(account.excluded.values())
     assert account.excluded["measure that this study does not use"] > 500_000
+
+
+def test_an_autumn_is_not_a_year(real: Path) -> None:
+    """Known at the end of January, 2024/25 has no daily figure, and the reason; years before stay."""
+    early = derive_outcomes(load_extract(real, PLAN, through="2024/25", data_as_at=dt.date(2025, 1, 31)), PLAN)
+
+    own = {"unit": "838", "outcome": "overall_absence_rate", "source": "daily", "phase": "all", "interval_end": None}
+    rows = [row for row in early.to_pylist() if own.items() <= row.items() and row["period"] >= "2023/24"]
+    assert {(row["period"], row["value"] is None, row["reason"]) for row in rows} == {
+        ("2023/24", False, None),
+        ("2024/25", True, "year_not_over"),
+    }

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from belonging_research.errors import PanelError
-from belonging_research.outcomes import MEASURES
+from belonging_research.outcomes import MEASURES, SESSIONS_A_YEAR, years_not_over
 from belonging_research.plan import Plan, Treated
 from belonging_research.sources import Extract
 from belonging_research.tables import boundary
@@ -40,6 +40,7 @@ def refuse_missing_series(extract: Extract, plan: Plan) -> None:
             years = {source: _years(extract.figures, treated, name, source) for source in _SERIES}
             if not _answers(years, plan.base, post, daily=MEASURES[name].daily):
                 said = "\n".join(f"  {_said(name, source, years[source], needed)}" for source in _SERIES)
+                said += _not_over(extract.figures, needed)
                 raise PanelError(
                     f"plan {plan.study}: {name} is tested in {extract.report_year}, and the figures of "
                     f"{treated.name} ({treated.unit}) lack years that it needs.\n{said}\n"
@@ -63,7 +64,18 @@ def _years(figures: pa.Table, treated: Treated, outcome: str, source: str) -> se
     wanted = pc.and_(wanted, pc.equal(figures["source"], source))
     wanted = pc.and_(wanted, pc.equal(figures["period_kind"], _SERIES[source][0]))
     number = pc.or_(pc.is_valid(figures["rate"]), pc.is_valid(figures["numerator"]))
-    return set(figures["period"].filter(pc.and_(wanted, number)).to_pylist())
+    found = figures.select(["layout", "period"]).filter(pc.and_(wanted, number)).to_pylist()
+    short = years_not_over(figures) if source == "daily" else {}
+    return {row["period"] for row in found if (row["layout"], row["period"]) not in short}
+
+
+def _not_over(figures: pa.Table, needed: list[str]) -> str:
+    short = {year: n for (_, year), n in sorted(years_not_over(figures).items()) if year in needed}
+    return "".join(
+        f"\n  The daily registers of {year} are of part of the year: {n:.0f} of about {SESSIONS_A_YEAR} half-days a "
+        "pupil. A part is not compared with whole years; wait for the year's end, or ask for an earlier report year."
+        for year, n in short.items()
+    )
 
 
 def _said(outcome: str, source: str, years: set[str], needed: list[str]) -> str:

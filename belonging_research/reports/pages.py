@@ -47,12 +47,18 @@ class Shell:
         return replace(self, links=tuple(links))
 
 
-def shell_of(plan: Plan, run_id: str, report_year: str, data_as_at: dt.date | None, draft: bool) -> Shell:
-    """The shell of a run: report year, its number among the plan's years, and the date of the data."""
+def shell_of(
+    plan: Plan, run_id: str, report_year: str, data_as_at: dt.date | None, draft: bool, *, asked: bool = False
+) -> Shell:
+    """The shell of a run: report year, its number among the plan's years, and the date of the data.
+
+    A date that nobody ``asked`` for is the latest on which a figure used was, or usually is, out: said as such.
+    """
     parts = [f"Report year {year(report_year)}"]
     if report_year in plan.post:
         parts.append(f"year {plan.post.index(report_year) + 1} of {len(plan.post)}")
-    parts.append(f"data as at {day(data_as_at)}" if data_as_at else "data without a date")
+    known = "data as at" if asked else "figures out by about"
+    parts.append(f"{known} {day(data_as_at)}" if data_as_at else "data without a date")
     return Shell(study=plan.title, draft=draft, simulated=plan.simulated, run_id=run_id, dates=" · ".join(parts))
 
 

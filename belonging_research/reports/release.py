@@ -158,7 +158,7 @@ def _facts(job: Release, rendered: Sequence[Rendered]) -> ReleasedTable:
         {"fact": "report year", "value": job.report_year},
         {"fact": "number of the report year", "value": number},
         {"fact": "report years of the plan", "value": len(plan.post)},
-        {"fact": "data as at", "value": job.head["data_as_at"]},
+        {"fact": "figures out by about, or the day asked for", "value": job.head["data_as_at"]},
         {"fact": "secrecy policy", "value": policy.name},
         {"fact": "fewest pupils shown", "value": policy.pupils},
         {"fact": "fewest schools shown", "value": policy.schools},
@@ -175,7 +175,8 @@ def _pages(
     missing: Sequence[str],
 ) -> dict[str, str]:
     has_council = not missing
-    bare = shell_of(job.plan, job.run_id, job.report_year, job.data_as_at, job.draft)
+    asked = job.extract.asked is not None
+    bare = shell_of(job.plan, job.run_id, job.report_year, job.data_as_at, job.draft, asked=asked)
     shell = bare.with_links(_links(rendered, has_council))
     departures = departures_of(job.plan, job.extract)
     verdicts = next((table for table in tables if table.id == "verdicts"), None)
