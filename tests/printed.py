@@ -262,12 +262,18 @@ class Released:
 
     def _measured(self, quantity: str) -> list[float]:
         """False verdicts and coverage as measured; what such ranges are meant to hold is their level."""
-        if quantity == "ranges meant of 100":
-            return [0.95]
-        column = {"false better": "said_better", "false worse": "said_worse", "ranges held": "coverage"}
+        meant = {"ranges meant": [0.95], "noticed meant": [0.01, 0.03, 0.05], "all looks meant": [0.05]}
+        if quantity.removesuffix(" of 100") in meant:
+            return meant[quantity.removesuffix(" of 100")]
+        columns = {
+            "false better": ["said_better"], "false worse": ["said_worse"], "ranges held": ["coverage"],
+            "worst better": ["said_better"], "worst worse": ["said_worse"], "worst held": ["coverage"],
+            "noticed": ["size_01", "size_03", "size_05"],
+        }  # fmt: skip
         table = next((table for table in self.tables if table.id == "calibration"), Table(id="none", rows=()))
-        name = column[quantity.removesuffix(" of 100")]
-        return [float(row[name]) for row in table.rows if row["part"] == "b" and row["group"] == "all"]
+        names = columns[quantity.removesuffix(" of 100")]
+        rows = [row for row in table.rows if row["part"] == "b" and row["group"] == "all"]
+        return [float(row[name]) for row in rows for name in names if row[name]]
 
     def _levels(self, finding: Mapping[str, Any], when: str, group: str, notebook: str) -> list[float]:
         """The mean level of a group over the finding's base or post years, or the difference of the two."""

@@ -1456,7 +1456,10 @@ def test_what_was_noticed_where_nothing_was_done(
     assert (result.value, result.limit) == (size, pytest.approx(AT_ONE_PERCENT, abs=1e-15))
     assert (result.power, result.direction) == (None, 0)
     assert result.table is not None
-    assert result.table.to_pylist() == [{"said_better": 0.01, "said_worse": 0.02, "coverage": 0.94, "n_worlds": 99}]
+    assert result.table.to_pylist() == [
+        {"noticed": size, "said_better": 0.01, "said_worse": 0.02, "coverage": 0.94, "n_worlds": 99}
+        | dict.fromkeys(("worst_world", "worst_said_better", "worst_said_worse", "worst_coverage"))
+    ]
     assert result.sentence == (
         "With each of 99 other councils in Dorset's place in 2024/25, where no change is assumed, placebos "
         f"of the year before noticed a difference in {100 * size:.1f} of 100, where 1 are meant and up to 3.0 can be "
@@ -1538,6 +1541,10 @@ def test_the_size_shipped_for_the_plan() -> None:
     assert (result.status, result.severity) == ("pass", "fatal")
     assert result.value == pytest.approx(3 / 147)
     assert result.limit == pytest.approx(0.01 + 2 * math.sqrt(0.01 * 0.99 / 147))
+    assert result.table is not None
+    row = result.table.to_pylist()[0]
+    assert (row["worst_world"], row["worst_said_better"]) == ("2023/24 by 2018/19", pytest.approx(5 / 148))
+    assert (row["worst_said_worse"], row["worst_coverage"]) == (pytest.approx(9 / 148), pytest.approx(132 / 148))
 
 
 # All together.

@@ -14,6 +14,7 @@ from belonging_research.panel import Panel
 from belonging_research.plan import Plan
 from belonging_research.shipped import find_calibration
 
+_OF_WORST = ("world", "said_better", "said_worse", "coverage")
 _SIZES = {0.01: "size_01", 0.03: "size_03", 0.05: "size_05"}
 
 
@@ -21,10 +22,11 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     """Fatal: with every other council in the treated one's place, more is noticed than the look's alpha allows.
 
     Critical values are those of the year before, carried to the first post year; two Monte Carlo errors are allowed.
-    Serious ``no_test``, and so a caution, where it was not measured for this plan's digest and outcome.
+    Serious ``no_test``, and so a caution, where it was not measured for this plan's digest and outcome. ``table`` has
+    one row: what was noticed and said in that window, and what was said in the worst of the others (null if none).
     """
     alpha = plan.alpha(panel.report_year)
-    row = _measured(plan, estimate.outcome)
+    row, worst = _measured(plan, estimate.outcome)
     size = None if row is None else row.get(_SIZES.get(alpha, ""))
     if row is None or size is None:
         words = "How often this method is wrong where no change is assumed has not been measured for this plan."
@@ -36,8 +38,9 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
         f"is assumed, placebos of the year before noticed a difference in {100 * size:.1f} of 100, where "
         f"{100 * alpha:.0f} are meant and up to {100 * limit:.1f} can be chance."
     )
-    said = pa.table({name: [row[name]] for name in ("said_better", "said_worse", "coverage", "n_worlds")})
-    return (_result(status, sentence, size, limit, said),)
+    said = {name: [row[name]] for name in ("said_better", "said_worse", "coverage", "n_worlds")}
+    other = {f"worst_{name}": [worst[name] if worst else None] for name in _OF_WORST}
+    return (_result(status, sentence, size, limit, pa.table({"noticed": [size], **said, **other})),)
 
 
 def _result(status: Status, sentence: str, value: float | None, limit: float | None, table: pa.Table) -> CheckResult:
@@ -47,12 +50,18 @@ def _result(status: Status, sentence: str, value: float | None, limit: float | N
     )  # fmt: skip
 
 
-def _measured(plan: Plan, outcome: str) -> dict[str, Any] | None:
-    """The row of every council in the plan's first post year, where one was measured for this very plan."""
+def _measured(plan: Plan, outcome: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The row of every council in the plan's first post year, where one was measured for this very plan.
+
+    Beside it the row of the other window that said most falsely, of equals the one whose ranges held least often.
+    """
     path = find_calibration(plan.digest)
     if path is None:
-        return None
+        return None, None
     rows = json.loads(path.read_text("utf-8"))["rows"]
     start = f"{plan.post[0]} by "
-    own = (r for r in rows if r["part"] == "b" and r["group"] == "all" and r["outcome"] == outcome)
-    return next((row for row in own if row["world"].startswith(start)), None)
+    every = [r for r in rows if r["part"] == "b" and r["group"] == "all" and r["outcome"] == outcome]
+    own = next((row for row in every if row["world"].startswith(start)), None)
+    others = [row for row in every if not row["world"].startswith(start)]
+    worst = max(others, key=lambda r: (r["said_better"] + r["said_worse"], -r["coverage"]), default=None)
+    return own, worst

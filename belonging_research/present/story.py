@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -72,6 +73,12 @@ class Story:
     def assessed(self) -> Estimate | None:
         """The estimate, where a verdict may speak of it; None before its look and where it is withheld."""
         return None if self.finding.verdict == "not_assessed" else self.finding.estimate
+
+    @property
+    def worst_window(self) -> str | None:
+        """The worst other window of the plan's calibration, "2023/24 by 2018/19"; None where there is none."""
+        row = _calibrated(self.finding)
+        return None if row is None else row["worst_world"]
 
     @property
     def still_possible(self) -> tuple[float, float] | None:
@@ -152,7 +159,7 @@ def tell(finding: Finding, door: Door, levels: pa.Table | None = None) -> Story:
         name=short_name(finding.label),
         subject=subject(finding.label),
         trends=trends,
-        quoted=(*_said_levels(finding, trends, measure), *_said_effects(finding, measure)),
+        quoted=(*_said_levels(finding, trends, measure), *_said_effects(finding, door.plan, measure)),
         stamp=door.stamp,
     )
 
@@ -197,7 +204,7 @@ def _said_levels(finding: Finding, trends: Sequence[Trend], measure: Scale) -> l
     return [*said, _quoted(finding, "change in days", None, time)] if time else said
 
 
-def _said_effects(finding: Finding, measure: Scale) -> list[Quoted]:
+def _said_effects(finding: Finding, plan: Plan, measure: Scale) -> list[Quoted]:
     sign = 1 if finding.better == "higher" else -1
     gain, loss = sign * finding.sesoi, -sign * finding.sesoi
     said = [
@@ -220,7 +227,7 @@ def _said_effects(finding: Finding, measure: Scale) -> list[Quoted]:
     said.append(_quoted(finding, "councils", float(estimate.n_reference), str(estimate.n_reference)))
     for name in ("detectable_05", "power_at_sesoi"):
         said += _said_plainly(finding, estimate, name, measure)
-    return said if finding.verdict == "not_assessed" else [*said, *_said_result(finding, estimate, measure)]
+    return said if finding.verdict == "not_assessed" else [*said, *_said_result(finding, plan, estimate, measure)]
 
 
 def _said_plainly(finding: Finding, estimate: Estimate, name: str, measure: Scale) -> list[Quoted]:
@@ -239,7 +246,7 @@ def _said_plainly(finding: Finding, estimate: Estimate, name: str, measure: Scal
     return [_quoted(finding, name, value, words[name](value))]
 
 
-def _said_result(finding: Finding, estimate: Estimate, measure: Scale) -> list[Quoted]:
+def _said_result(finding: Finding, plan: Plan, estimate: Estimate, measure: Scale) -> list[Quoted]:
     low, high = interval(estimate, 1 - 2 * finding.alpha)
     low95, high95 = interval(estimate, 0.95)
     level = 100 * (1 - 2 * finding.alpha)
@@ -260,22 +267,38 @@ def _said_result(finding: Finding, estimate: Estimate, measure: Scale) -> list[Q
         said.append(_quoted(finding, f"interval {key}", None, measure.between(*estimate.intervals[key])))
     if finding.p_adjusted is not None:
         said.append(_quoted(finding, "p_adjusted", finding.p_adjusted, f"{finding.p_adjusted:.4f}"))
-    said += _said_calibrated(finding)
+    said += _said_calibrated(finding, plan)
     days = measure.in_days(estimate.value)
     return [*said, _quoted(finding, "best guess in days", None, days)] if days else said
 
 
-def _said_calibrated(finding: Finding) -> list[Quoted]:
-    """Of 100 councils where no change is assumed: what this method says, and how many of its 95% ranges hold."""
-    found = next((c.table for c in finding.checks if c.name == "calibrated_size" and c.table is not None), None)
-    if found is None:
+def _said_calibrated(finding: Finding, plan: Plan) -> list[Quoted]:
+    """Of 100 councils where no change is assumed: what this method notices and says, and how many 95% ranges hold.
+
+    The worst other window is told where it is worse than the one nearest to the finding.
+    """
+    row = _calibrated(finding)
+    if row is None:
         return []
-    row = found.to_pylist()[0]
     of_100 = {
+        "noticed": row["noticed"], "noticed meant": finding.alpha,
+        "all looks meant": sum(look.alpha for look in plan.looks),
         "false better": row["said_better"], "false worse": row["said_worse"], "ranges held": row["coverage"],
         "ranges meant": 0.95,
     }  # fmt: skip
+    if row["worst_world"] is not None:
+        better, worse, held = (row[f"worst_{name}"] for name in ("said_better", "said_worse", "coverage"))
+        if better + worse > row["said_better"] + row["said_worse"]:
+            of_100 |= {"worst better": better, "worst worse": worse}
+        if held < row["coverage"]:
+            of_100["worst held"] = held
     return [_quoted(finding, f"{name} of 100", share, f"{100 * share:.0f}") for name, share in of_100.items()]
+
+
+def _calibrated(finding: Finding) -> dict[str, Any] | None:
+    """The one row of what was measured for the plan, where it was."""
+    found = next((c.table for c in finding.checks if c.name == "calibrated_size" and c.table is not None), None)
+    return None if found is None else found.to_pylist()[0]
 
 
 def _quoted(finding: Finding, quantity: str, value: float | None, printed: str) -> Quoted:

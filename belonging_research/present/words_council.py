@@ -18,6 +18,7 @@ from belonging_research.present.numbers import listed, year
 from belonging_research.present.story import Story
 from belonging_research.present.trends import MIX, SIMILAR, Trend, change
 
+PANDEMIC = "2019/20"  # the first school year that it cut short
 VERDICTS: dict[str, str] = {
     "better_than_expected": "Better than expected",
     "worse_than_expected": "Worse than expected",
@@ -234,9 +235,11 @@ def _held(story: Story) -> list[str]:
     """How often such ranges did hold the truth, where that was measured for this plan."""
     if "ranges held of 100" not in story.said:
         return []
+    said = story.said
+    worst = f", and {said['worst held of 100']} times {_window(story)}" if "worst held of 100" in said else ""
     return [
-        f"On real councils, ranges meant to hold it {story.said['ranges meant of 100']} times in 100 did so "
-        f"{story.said['ranges held of 100']} times in 100."
+        f"On real councils, ranges meant to hold it {said['ranges meant of 100']} times in 100 did so "
+        f"{said['ranges held of 100']} times in 100{worst}."
     ]
 
 
@@ -289,10 +292,26 @@ def _wrong(story: Story) -> list[str]:
     """How often this very sentence is wrong, measured on councils where no change is assumed."""
     if "false better of 100" not in story.said:
         return []
+    said = story.said
+    meant = said["noticed meant of 100"]
+    worst = (
+        f"; {_window(story)}, better for {said['worst better of 100']} and worse for {said['worst worse of 100']}"
+        if "worst better of 100" in said
+        else ""
+    )
     return [
-        "Of 100 other councils, where no change is assumed, this method says better for "
-        f"{story.said['false better of 100']} and worse for {story.said['false worse of 100']}."
+        f"Of 100 other councils, where no change is assumed, this look’s test noticed a difference in "
+        f"{said['noticed of 100']} ({meant} {'is' if meant == '1' else 'are'} meant). Judged as by all looks together "
+        f"({said['all looks meant of 100']} are meant), and after its checks, the method said better for "
+        f"{said['false better of 100']} and worse for {said['false worse of 100']}{worst}."
     ]
+
+
+def _window(story: Story) -> str:
+    """The worst other window of the calibration in words: "in another window, across the pandemic"."""
+    judged, carried = str(story.worst_window).split(" by ")
+    across = carried < PANDEMIC < judged
+    return f"in another window{', across the pandemic' if across else f' ({year(judged)} by {year(carried)})'}"
 
 
 def _look_back(story: Story) -> list[str]:
