@@ -159,7 +159,7 @@ def plan_at(plan: Plan, year: str, *, unit: str | None = None, name: str = "") -
         update={
             "base": base, "post": (year,), "treated": (treated,), "events": (), "outcomes_seen": (),
             "place": name or plan.place, "checks": tuple(name for name in plan.checks if name != "other_events"),
-            "looks": tuple(Look(report_year=year, alpha=STUDY_ALPHA, outcomes=tested[:1], due="now") for _ in (0,)),
+            "looks": (Look(report_year=year, alpha=STUDY_ALPHA, outcomes=tested[:1], due=plan.looks[-1].due),),
             "donors": plan.donors.model_copy(update={"footprint_unchanged_since": base[0]}),
         }
     )  # fmt: skip
