@@ -240,7 +240,7 @@ class Released:
             return [1 - 2 * finding["alpha"]]
         if quantity.endswith(" of 100"):
             return self._measured(quantity)
-        if ": " in quantity and quantity.split(": ")[0] in ("before", "since", "change"):
+        if ": " in quantity and re.match(r"(before|since|change|in \d{4}/\d\d)$", quantity.split(": ")[0]):
             return self._levels(finding, *quantity.split(": ", 1), notebook)
         if quantity.endswith("in days"):
             changes = [100 * finding["value"]] if finding["value"] is not None else []
@@ -291,6 +291,8 @@ class Released:
                      if row["finding"] == finding["id"] and row[column]}  # fmt: skip
         spans = {"before": _periods(finding["base"]), "since": _periods(finding["post"])}
         means = {name: fmean([rates[p] for p in span if p in rates] or [math.nan]) for name, span in spans.items()}
+        if when.startswith("in "):
+            return [rates[when.removeprefix("in ")]]
         if when != "change":
             return [means[when]]
         return [means["since"] - means["before"]]

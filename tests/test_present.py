@@ -543,6 +543,39 @@ def test_years_before_are_told_where_the_year_is_not_in_the_figures() -> None:
     assert (row["before"], row["since"]) == ("3.10%", "not in the files read here")
 
 
+def test_years_that_have_figures_are_told_where_another_has_none() -> None:
+    """A year that is out is never called missing because a later one is not: every group, in table and words."""
+    outcome, post = "pupils_with_one_or_more_suspensions_rate", ("2024/25", "2025/26")
+    of = dataclasses.replace(not_out(), post=post)
+    places = (("Dorset", 0.027, 0.0314), ("England", 0.022, 0.024))
+
+    def levels(*seen: str) -> pa.Table:
+        rows = [(g, outcome, y, since if y in post else before) for g, before, since in places for y in seen]
+        return pa.table({n: [r[i] for r in rows] for i, n in enumerate(("group", "outcome", "period", "value"))})
+
+    door = a_door()
+
+    def cells(table: pa.Table) -> tuple[str, str]:
+        row = present.tabulate(clear(of, door), levels=clear(table, door)).table.to_pylist()[0]
+        return row["before"], row["since"]
+
+    first = levels(*PLAN.base, "2024/25")
+    assert cells(first) == ("2.70%", "3.14% in 2024 to 2025; 2025 to 2026 not in the files read here")
+    told = words_council.happened(a_story(of, first))
+    assert told[0].endswith(
+        " The share of pupils with one or more suspensions in Dorset: 3.14% in 2024 to 2025; in England 2.40%."
+    )
+    assert "in 2025 to 2026 are not in those used here; they are usually out by" in told[1]
+    assert "3.14%" in present.describe(clear((a_finding(), of), door), "council", levels=clear(first, door)).html
+    last = levels("2023/24", "2025/26")
+    assert cells(last) == (
+        "2.70% in 2023 to 2024; 2022 to 2023 not in the files read here",
+        "3.14% in 2025 to 2026; 2024 to 2025 not in the files read here",
+    )
+    assert words_council.happened(a_story(of, last))[1].endswith("in 2024 to 2025 are not in those used here.")
+    assert cells(levels(*PLAN.base)) == ("2.70%", "not in the files read here")
+
+
 def test_what_is_only_described_has_no_date() -> None:
     """An exploratory outcome without figures is described only; a second one has its date at the last look."""
 

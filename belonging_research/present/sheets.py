@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from belonging_research.findings import Finding
 from belonging_research.plan import Plan
 from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
-from belonging_research.present.numbers import scale
+from belonging_research.present.numbers import listed, scale, year
 from belonging_research.present.story import Story, as_findings, scale_of, short_name, tell
 from belonging_research.present.words_council import short
 
@@ -30,6 +30,7 @@ _OUTCOMES: Mapping[str, str] = {
     "status": "Figures",
 }
 _NOT_READ = "not in the files read here"
+_NO_FIGURE = "no figure"
 
 
 def tabulate(
@@ -61,23 +62,24 @@ def tabulate(
         return sheet_of_checks(cleared, title)
     table = None if levels is None else levels.value
     stories = [tell(finding, cleared.door, table) for finding in findings]
-    rows = [[_outcome_cells(story)[name] for name in _OUTCOMES] for story in stories]
+    missing = _NO_FIGURE if table is None else _NOT_READ
+    rows = [[_outcome_cells(story, missing)[name] for name in _OUTCOMES] for story in stories]
     place = cleared.door.plan.place
     return seal_sheet(cleared, title or f"All outcomes: {place} since {stories[0].since}", _OUTCOMES, rows)
 
 
-def _outcome_cells(story: Story) -> dict[str, str]:
+def _outcome_cells(story: Story, not_read: str) -> dict[str, str]:
     finding, said = story.finding, story.said
     verdict = f"{short(story)}, due {story.due}" if story.due else short(story)
     if finding.signal_to_examine:
         verdict += "; a signal to examine"
-    place, missing = story.place, _NOT_READ if finding.estimate is None else "no figure"
+    missing = not_read if finding.estimate is None else _NO_FIGURE
     if finding.suppressed is not None:
         missing = "withheld"
     return {
         "outcome": _outcome_name(finding, story.name),
-        "before": said.get(f"before: {place}", missing),
-        "since": said.get(f"since: {place}", missing),
+        "before": _level(story, "before", finding.base, missing),
+        "since": _level(story, "since", finding.post, missing),
         "verdict": verdict,
         "best_guess": said.get("best guess", "not assessed"),
         "range": said.get("range at 95%", "not assessed"),
@@ -85,6 +87,18 @@ def _outcome_cells(story: Story) -> dict[str, str]:
         "noticed": said.get("noticed 4 in 5", "not known"),
         "status": _status(finding),
     }
+
+
+def _level(story: Story, when: str, periods: Sequence[str], missing: str) -> str:
+    """The mean level of the years, else each year that has a figure and which have none, else ``missing``."""
+    said, place = story.said, story.place
+    if f"{when}: {place}" in said:
+        return said[f"{when}: {place}"]
+    seen = {each: said[f"in {each}: {place}"] for each in periods if f"in {each}: {place}" in said}
+    if not seen:
+        return missing
+    rest = listed([year(each) for each in periods if each not in seen])
+    return f"{listed([f'{level} in {year(each)}' for each, level in seen.items()])}; {rest} {_NOT_READ}"
 
 
 def _outcome_name(finding: Finding, name: str) -> str:

@@ -193,6 +193,8 @@ def _said_levels(finding: Finding, trends: Sequence[Trend], measure: Scale) -> l
         for when, level in (("before", trend.before), ("since", trend.since)):
             if level is not None:
                 said.append(_quoted(finding, f"{when}: {trend.group}", level, measure.level(level)))
+        for period, level in trend.seen:
+            said.append(_quoted(finding, f"in {period}: {trend.group}", level, measure.level(level)))
         moved = change(trend, measure)
         if moved is not None:
             size = f"{abs(moved):.{measure.decimals}f}"

@@ -18,17 +18,21 @@ SIMILAR = "Similar councils"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """The level of one group before and since the start (rates, proportions); None where a year has no figure."""
+    """The level of one group before and since the start (rates, proportions); None where a year has no figure.
+
+    ``seen`` are the years, each with its level, that have a figure while another year of their mean has none.
+    """
 
     group: str
     before: float | None
     since: float | None
+    seen: tuple[tuple[str, float], ...] = ()
 
 
 def trends_of(finding: Finding, plan: Plan, levels: pa.Table | None) -> tuple[Trend, ...]:
     """The treated place first, then the others: from ``levels`` where given, else from the estimate's own path.
 
-    ``levels`` has columns group, outcome, period, value. A group without a single mean is left out.
+    ``levels`` has columns group, outcome, period, value. A group without a figure is left out.
     """
     if levels is not None:
         return _from_levels(levels, finding, plan.place)
@@ -53,15 +57,25 @@ def _from_levels(levels: pa.Table, finding: Finding, place: str) -> tuple[Trend,
             values.setdefault(row["group"], {})[row["period"]] = row["value"]
     groups = sorted(values, key=lambda group: (group != place, list(values).index(group)))
     found = (
-        Trend(group=group, before=_mean(values[group], finding.base), since=_mean(values[group], finding.post))
+        Trend(
+            group=group,
+            before=_mean(values[group], finding.base),
+            since=_mean(values[group], finding.post),
+            seen=(*_seen(values[group], finding.base), *_seen(values[group], finding.post)),
+        )
         for group in groups
     )
-    return tuple(each for each in found if each.before is not None or each.since is not None)
+    return tuple(each for each in found if each.before is not None or each.since is not None or each.seen)
 
 
 def _mean(values: Mapping[str, float], periods: Sequence[str]) -> float | None:
     """The mean over the periods; None where one of them has no figure."""
     return fmean(values[each] for each in periods) if periods and set(periods) <= set(values) else None
+
+
+def _seen(values: Mapping[str, float], periods: Sequence[str]) -> list[tuple[str, float]]:
+    """The years with a figure, where the mean over the periods has none for want of another year."""
+    return [] if set(periods) <= set(values) else [(each, values[each]) for each in periods if each in values]
 
 
 def change(trend: Trend, measure: Scale) -> float | None:

@@ -95,17 +95,26 @@ def _here(story: Story, place: Trend) -> str:
 
 def _one_side(story: Story, here: Trend) -> list[str]:
     """The levels of the years that have figures, before or since, and which years have none."""
-    when, years = ("before", "base years") if here.since is None else ("since", "post years")
-    levels = [(each.group, story.said.get(f"{when}: {each.group}")) for each in story.trends]
-    elsewhere = [f"{_where(group)} {level}" for group, level in levels if level and group != here.group]
-    rest = f"; {'; '.join(elsewhere)}" if elsewhere else ""
-    told = f"{story.subject} in {story.place}: {story.said[f'{when}: {here.group}']} in {story.said[years]}{rest}."
-    if when == "since":
+    spans = [(when, story.said[f"{name} years"]) for when, name in (("before", "base"), ("since", "post"))]
+    spans += [(f"in {period}", year(period)) for period, _ in here.seen]
+    told = " ".join(_at(story, here, when, years) for when, years in spans if f"{when}: {here.group}" in story.said)
+    if here.since is not None:
         return [told, f"Figures of {story.said['base years']} are not in those used here."]
     return [told, _not_out(story)]
 
 
+def _at(story: Story, here: Trend, when: str, years: str) -> str:
+    """The levels of some years, here and elsewhere: "Overall absence in Dorset: 7.72% in 2024 to 2025; in ..."."""
+    levels = [(each.group, story.said.get(f"{when}: {each.group}")) for each in story.trends]
+    elsewhere = [f"; {_where(group)} {level}" for group, level in levels if level and group != here.group]
+    return f"{story.subject} in {story.place}: {story.said[f'{when}: {here.group}']} in {years}{''.join(elsewhere)}."
+
+
 def _not_out(story: Story) -> str:
+    seen = [period for period, _ in story.here.seen] if story.here else []
+    if story.report_year in seen:
+        missing = listed([year(each) for each in story.finding.post if each not in seen])
+        return f"Figures on {_low(story.subject)} in {missing} are not in those used here."
     return (
         f"Figures on {_low(story.subject)} in {year(story.report_year)} are not in those used here; they are usually "
         f"out by {usually_out(story, yearly=not story.provisional)}."
