@@ -125,7 +125,7 @@ jobs_option = click.option(
 @click.group(epilog=f"{EXAMPLES}\n\n{EXIT_CODES}", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show it.")
 def cli() -> None:
-    """Did Dorset's belonging interventions shift attendance, suspensions and permanent exclusions?
+    """Did a council's belonging interventions shift attendance, suspensions and permanent exclusions?
 
     Each verb has its own --help. Where the program cannot be started as `belonging`, write
     `python -m belonging_research` instead.
@@ -287,6 +287,8 @@ def validate(data: tuple[Path, ...], plan_name: str, report_year: str | None) ->
     from belonging_research.sources import load_extract
 
     plan = sound_plan(find_plan(plan_name))
+    if report_year is not None:
+        plan.refuse_other_year(report_year)
     extract = load_extract(data, plan, through=report_year or plan.post[-1])
     click.echo("\n".join(account(extract)))
     if report_year is not None:

@@ -12,6 +12,12 @@ class BelongingError(Exception):
     exit_code = 1
 
 
+class CommandError(BelongingError):
+    """An option names something that is not there: a year of the plan, a notebook, a part of a calibration."""
+
+    exit_code = 2
+
+
 class PlanError(BelongingError):
     """The plan cannot be read, or asks for something that cannot be done."""
 

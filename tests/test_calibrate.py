@@ -26,7 +26,7 @@ from belonging_research.calibrate.drawing import draw_outcomes
 from belonging_research.calibrate.rows import Tried, summarise
 from belonging_research.calibrate.studies import DECIDED, PRIMARY, conduct_study, findings_at
 from belonging_research.checks import CHECKS, calibrated
-from belonging_research.errors import BelongingError, ReportError
+from belonging_research.errors import BelongingError, CommandError
 from belonging_research.estimators import estimate
 from belonging_research.findings import assess
 from belonging_research.outcomes import derive_outcomes
@@ -256,7 +256,7 @@ def test_the_page_and_the_record(tmp_path: Path) -> None:
 
 def test_a_part_that_is_none_is_refused(tmp_path: Path) -> None:
     """A misspelt world is said, and nothing is written."""
-    with pytest.raises(ReportError, match="no part"):
+    with pytest.raises(CommandError, match="no part"):
         run_calibration(plan(), data=(), only=("nothing_hapened",), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

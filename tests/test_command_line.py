@@ -92,6 +92,7 @@ def test_help_teaches_examples_and_every_exit_code(capsys: Captured) -> None:
     assert command_line.answer(["--help"]) == 0
     text = capsys.readouterr().out
     assert "belonging run --plan dorset_public --data" in text
+    assert "Did a council's belonging interventions" in text
     table = text[text.index("Exit codes") :].split()
     kinds: list[type[errors.BelongingError]] = [
         errors.BelongingError,
@@ -167,6 +168,16 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str], capsys: Captured
     """Unknown verbs and options and impossible values are refused before anything is read."""
     assert command_line.answer(arguments) == 2
     assert "Usage:" in capsys.readouterr().err
+
+
+def test_a_year_that_the_plan_has_not_ends_with_2(tmp_path: Path, capsys: Captured) -> None:
+    """By ``validate`` as by ``run``, before anything is read; the plan's years are listed."""
+    for verb in (["validate", str(tmp_path)], ["run", "--data", str(tmp_path), "--out", str(tmp_path / "out")]):
+        assert command_line.answer([*verb, "--plan", "dorset_public", "--report-year", "2031/32"]) == 2
+        assert "2031/32: plan dorset_public has 2024/25, 2025/26, 2026/27" in capsys.readouterr().err
+    arguments = ["run", "--plan", "dorset_public", "--data", str(tmp_path), "--only", "04_atendance"]
+    assert command_line.answer([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert "Did you mean 04_attendance_impact?" in capsys.readouterr().err
 
 
 def test_run_alone_simulates_first(
@@ -282,7 +293,9 @@ def test_validate_accounts_for_every_row(monkeypatch: pytest.MonkeyPatch, capsys
         1000,
         {"not in force": 200},
     )
-    extract = SimpleNamespace(report_year="2026/27", data_as_at=None, files=(file,), notes=("b.csv: not known",))
+    extract = SimpleNamespace(
+        report_year="2026/27", data_as_at=None, asked=None, files=(file,), notes=("b.csv: not known",)
+    )
     extract.figures, extract.digest = SimpleNamespace(num_rows=3000), "0123456789abcdef"
     asked: dict[str, Any] = {}
 

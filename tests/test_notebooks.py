@@ -12,7 +12,7 @@ import small_study
 from small_study import BARE, PARAMETERS, notebook
 
 import belonging_research
-from belonging_research.errors import ReportError
+from belonging_research.errors import CommandError, ReportError
 from belonging_research.reports.parameters import find_notebooks, given, inspect
 from belonging_research.reports.runner import Job, run_notebooks, settled
 
@@ -83,9 +83,9 @@ def test_only_picks_one_notebook_or_suggests_the_right_one(tmp_path: Path) -> No
     folder = small_study.write_notebooks(tmp_path, small_study.GOOD)
     assert [each.name for each in find_notebooks(folder)] == sorted(small_study.GOOD)
     assert find_notebooks(folder, "04")[0].name == "04_attendance_impact"
-    with pytest.raises(ReportError, match="Did you mean 04_attendance_impact"):
+    with pytest.raises(CommandError, match="Did you mean 04_attendance_impact"):
         find_notebooks(folder, "04_atendance_impact")
-    with pytest.raises(ReportError, match="3 notebooks of that name"):
+    with pytest.raises(CommandError, match="3 notebooks of that name"):
         find_notebooks(folder, "0")
 
 

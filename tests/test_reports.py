@@ -18,7 +18,7 @@ import small_study
 from small_study import BARE, GOOD, files_of, notebook
 
 from belonging_research.disclosure import clear, open_door
-from belonging_research.errors import BelongingError, DisclosureError, PanelError, ReportError
+from belonging_research.errors import BelongingError, CommandError, DisclosureError, PanelError, ReportError
 from belonging_research.plan import read_plan
 from belonging_research.present import tabulate
 from belonging_research.reports import RunResult, annex, results, study, writing
@@ -256,7 +256,7 @@ def test_only_runs_one_notebook_and_says_what_is_left_out(monkeypatch: pytest.Mo
     }  # fmt: skip
     assert "The council page needs every notebook and only 01_quick was run" in result.lines[-1]
     assert not (tmp_path / "out" / "dorset_public" / "latest").exists()
-    with pytest.raises(ReportError, match="09_annual_report reads the results of the other notebooks"):
+    with pytest.raises(CommandError, match="09_annual_report reads the results of the other notebooks"):
         run(only="09")
 
 
@@ -266,7 +266,7 @@ def test_the_report_year_is_the_latest_that_the_figures_reach(monkeypatch: pytes
     with pytest.raises(PanelError, match="end at 2023/24, before the plan's first year 2024/25"):
         latest_year(PLAN, small_study.extract("2026/27", reach="2023/24"))
     run = small_study.runner(monkeypatch, tmp_path, FAST)
-    with pytest.raises(ReportError, match="2023/24: plan dorset_public has 2024/25, 2025/26, 2026/27"):
+    with pytest.raises(CommandError, match="2023/24: plan dorset_public has 2024/25, 2025/26, 2026/27"):
         run(report_year="2023/24")
     assert not (tmp_path / "out").exists()
 

@@ -21,7 +21,7 @@ from conftest import REPOSITORY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belonging_research.errors import SourceError
+from belonging_research.errors import PanelError, PlanError, SourceError
 from belonging_research.outcomes import derive_outcomes
 from belonging_research.plan import Treated, read_plan
 from belonging_research.sources import Extract, load_extract
@@ -409,9 +409,21 @@ def test_a_plan_for_a_council_without_data(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", table(absence))
     treated = Treated(unit="999", name="Dorset", start=PLAN.treated[0].start)
     plan = PLAN.model_copy(update={"treated": (treated,)})
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(PanelError) as caught:
         load_extract(tmp_path, plan, through="2024/25")
     assert_says(str(caught.value), "treated.0.unit", "999", "Did you mean 838?", "Correct the plan")
+
+
+def test_a_plan_that_calls_a_council_by_another_name(tmp_path: Path) -> None:
+    """A code under another council's name is refused with the name that the files give it, and the other's code."""
+    write(tmp_path, "a.csv", table(absence))
+    for name, meant in (("Somerset", "Somerset is 933"), ("Narnia", "no file knows a council called Narnia")):
+        treated = PLAN.treated[0].model_copy(update={"name": name})
+        with pytest.raises(PlanError) as caught:
+            load_extract(tmp_path, PLAN.model_copy(update={"treated": (treated,)}), through="2024/25")
+        assert_says(str(caught.value), f"treated.0.name: found {name}, expected Dorset", "838", meant)
+    longer = PLAN.treated[0].model_copy(update={"name": "Dorset Council"})
+    assert load_extract(tmp_path, PLAN.model_copy(update={"treated": (longer,)}), through="2024/25").files
 
 
 def origin_for(folder: Path, names: Sequence[str], sha256: str | None = None) -> None:

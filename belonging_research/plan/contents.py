@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from belonging_research.errors import PlanError
+from belonging_research.errors import CommandError, PlanError
 from belonging_research.plan.values import (
     Better,
     Method,
@@ -297,6 +297,19 @@ class Plan(_Strict):
             if outcome.name == name:
                 return outcome
         raise PlanError(f"plan {self.study}: no outcome {name!r}; it lists {', '.join(o.name for o in self.outcomes)}.")
+
+    def refuse_other_year(self, report_year: str) -> None:
+        """Refuse a report year that is none of the plan's.
+
+        Raises
+        ------
+        CommandError
+            If it is no post year.
+        """
+        if report_year not in self.post:
+            raise CommandError(
+                f"--report-year {report_year}: plan {self.study} has {', '.join(self.post)}. Choose one."
+            )
 
     def look(self, report_year: str) -> Look | None:
         """The look of a report year, or None where nothing is tested that year."""

@@ -24,7 +24,7 @@ from belonging_research.calibrate import (
     tasks_of,
 )
 from belonging_research.disclosure import Door, clear, open_door
-from belonging_research.errors import ReportError
+from belonging_research.errors import CommandError, ReportError
 from belonging_research.outcomes import derive_outcomes
 from belonging_research.plan import Plan
 from belonging_research.present import plot, tabulate
@@ -89,7 +89,7 @@ def run_calibration(
     tried = _tried(plan)
     tasks = tasks_of(tried, figures, worlds=worlds, effect_worlds=effect_worlds, only=only)
     if not tasks:
-        raise ReportError(f"nothing to try: {', '.join(only)} names no part (a, b, c) and no world.")
+        raise CommandError(f"--only {', '.join(only)}: nothing to try; it names no part (a, b, c) and no world.")
     inputs = _inputs(plan, extract)
     calibration_id = _hash(inputs, *(task.key for task in tasks))
     folder = out.resolve() / plan.study / "calibration" / calibration_id

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import nbformat
 
-from belonging_research.errors import ReportError
+from belonging_research.errors import CommandError, ReportError
 
 Value = str | int | float | bool
 
@@ -71,8 +71,10 @@ def find_notebooks(folder: Path, only: str | None = None) -> tuple[Notebook, ...
 
     Raises
     ------
+    CommandError
+        If ``only`` names no notebook, or several.
     ReportError
-        If a notebook's parameters are at fault, or ``only`` names none or several.
+        If a notebook's parameters are at fault.
     """
     paths = sorted(folder.glob("*.ipynb"), key=lambda path: path.name)
     if only is not None:
@@ -90,7 +92,7 @@ def _pick(paths: Sequence[Path], only: str) -> Path:
     close = difflib.get_close_matches(wanted, names, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     count = "no notebook" if not found else f"{len(found)} notebooks"
-    raise ReportError(f"--only {only}: {count} of that name.{hint} There are: {', '.join(names)}.")
+    raise CommandError(f"--only {only}: {count} of that name.{hint} There are: {', '.join(names)}.")
 
 
 def read_notebook(path: Path) -> Any:

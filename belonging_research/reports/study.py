@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from belonging_research.errors import PanelError, ReportError
+from belonging_research.errors import CommandError, PanelError, ReportError
 from belonging_research.panel import refuse_missing_series
 from belonging_research.plan import Plan
 from belonging_research.reports import manifest
@@ -145,7 +145,7 @@ def _prepare(
     notebooks = find_notebooks(folder, only)
     chosen = notebooks[0].name if only is not None else None
     if only is not None and notebooks[0].reads_ledgers:
-        raise ReportError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
+        raise CommandError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
     extract = _extract(plan, data, report_year, asked)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
@@ -169,8 +169,7 @@ def _prepare(
 
 def _extract(plan: Plan, data: tuple[Path, ...], report_year: str | None, asked: dt.date | None) -> Extract:
     if report_year is not None:
-        if report_year not in plan.post:
-            raise ReportError(f"report year {report_year}: plan {plan.study} has {', '.join(plan.post)}. Choose one.")
+        plan.refuse_other_year(report_year)
         return load_extract(data, plan, through=report_year, data_as_at=asked)
     extract = load_extract(data, plan, through=plan.post[-1], data_as_at=asked)
     year = latest_year(plan, extract)

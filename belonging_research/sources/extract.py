@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from belonging_research.errors import SourceError
-from belonging_research.plan import Plan
+from belonging_research.errors import PanelError, PlanError, SourceError
+from belonging_research.plan import Plan, Treated, same_name
 from belonging_research.sources import absence, attendance, exclusions, lait
 from belonging_research.sources.account import SourceFile, dated, provenance
 from belonging_research.sources.batch import LATE, Batch, Request
@@ -72,7 +72,7 @@ def load_extract(
     folders
         One folder or several, read with their subfolders. A folder with ``origin.toml`` is checked against it.
     plan
-        Its treated councils must be among the figures.
+        Its treated councils must be among the figures, under the names that the plan gives them.
     through
         The report year, ``"2024/25"``: no row of a later year is counted, hashed, noted or handed on.
     data_as_at
@@ -83,7 +83,11 @@ def load_extract(
     ------
     SourceError
         If a folder is missing or gives no figures, a file is damaged or almost of a known layout, a cell cannot
-        be what its column says, two files of a layout contradict one another, or a treated council has no figures.
+        be what its column says, or two files of a layout contradict one another.
+    PanelError
+        If a treated council has no figures.
+    PlanError
+        If the files know a treated council's code under another name.
     """
     through = academic_year(through)
     found = discover(folders, data_as_at)
@@ -99,7 +103,9 @@ def load_extract(
     readings = [(file, reading) for (file, _), reading in zip(read, once, strict=True)]
     figures = pa.concat_tables([r.figures for _, r in readings]) if readings else empty_figures()
     _refuse_nothing(found, figures, through)
+    councils = councils_table(looked_up.councils or councils_of(figures))
     _refuse_no_treated(figures, plan)
+    _refuse_other_name(figures, councils, plan)
     accounts = [*looked_up.files, *(_account(file, reading) for file, reading in readings)]
     files = tuple(sorted(accounts, key=lambda f: (f.layout, f.file)))
     latest = max((f.as_at for f in files if f.as_at is not None), default=None)
@@ -110,7 +116,7 @@ def load_extract(
     return Extract(
         figures=figures,
         neighbours=looked_up.neighbours,
-        councils=councils_table(looked_up.councils or councils_of(figures)),
+        councils=councils,
         files=files,
         notes=tuple(dict.fromkeys(notes)),
         report_year=through,
@@ -168,10 +174,37 @@ def _refuse_no_treated(figures: pa.Table, plan: Plan) -> None:
         named = councils.filter(pc.equal(councils["name"], treated.name))
         hint = sorted(set(named["unit"].to_pylist())) or difflib.get_close_matches(treated.unit, sorted(present))
         meant = f" Did you mean {' or '.join(hint)}?" if hint else ""
-        raise SourceError(
+        raise PanelError(
             f"plan {plan.study}: treated.{number}.unit is {treated.unit} ({treated.name}), and no file has figures "
             f"for it; {len(present)} councils have some.{meant} Correct the plan, or add the council's files."
         )
+
+
+def _refuse_other_name(figures: pa.Table, councils: pa.Table, plan: Plan) -> None:
+    """Refuse a code that the files give to another council than the plan names: one of the two is a slip."""
+    own = pc.equal(figures["level"], "council")
+    named: dict[str, set[str]] = {}
+    for units, names in (
+        (figures["unit"].filter(own), figures["name"].filter(own)),
+        (councils["la_code"], councils["name"]),
+    ):
+        pairs = pa.table([units, names], names=["unit", "name"]).group_by(["unit", "name"]).aggregate([])
+        for pair in pairs.to_pylist():
+            named.setdefault(pair["unit"], set()).add(pair["name"])
+    for number, treated in enumerate(plan.treated):
+        known = sorted(filter(None, named.get(treated.unit, ())))
+        if known and not any(same_name(treated.name, name) for name in known):
+            raise _other_name(plan, number, treated, named)
+
+
+def _other_name(plan: Plan, number: int, treated: Treated, named: Mapping[str, set[str]]) -> PlanError:
+    codes = sorted(unit for unit, names in named.items() if any(same_name(treated.name, name) for name in names))
+    meant = f"{treated.name} is {' or '.join(codes)}" if codes else f"no file knows a council called {treated.name}"
+    return PlanError(
+        f"plan {plan.study}: treated.{number}.name: found {treated.name}, expected "
+        f"{' or '.join(sorted(named[treated.unit]))}, as the files name {treated.unit}; {meant}. "
+        f"Correct treated.{number}.unit or treated.{number}.name."
+    )
 
 
 def _digest(files: Sequence[SourceFile]) -> str:

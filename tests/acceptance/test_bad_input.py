@@ -353,13 +353,13 @@ def test_an_unknown_council(belonging: CommandLine, plan: Path, data: Path, tmp_
     """A wrong code is named with the code that was probably meant."""
     plan.write_text(plan.read_text(encoding="utf-8").replace('unit = "609"', 'unit = "906"', 1), encoding="utf-8")
     done = run(belonging, tmp_path, "--data", data, plan=plan)
-    refused(done, SOURCE, "treated.0.unit is 906 (Larkvale)", "no file has figures", "Did you mean 609?")
+    refused(done, FIGURES, "treated.0.unit is 906 (Larkvale)", "no file has figures", "Did you mean 609?")
 
 
 def test_a_council_without_data(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
     """Dorset's plan on files that have no Dorset."""
     done = run(belonging, tmp_path, "--data", data, plan="dorset_public")
-    refused(done, SOURCE, "838 (Dorset)", "no file has figures", "add the council's files")
+    refused(done, FIGURES, "838 (Dorset)", "no file has figures", "add the council's files")
 
 
 def test_a_plan_and_data_that_do_not_go_together(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_a_report_year_that_is_none(year: str, belonging: CommandLine, data: Pat
 def test_a_report_year_that_the_plan_has_not(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
     """The plan's years are listed."""
     done = run(belonging, tmp_path, "--data", data, "--report-year", "2019/20")
-    refused(done, REPORT, "2019/20", "2024/25, 2025/26, 2026/27", "Choose one")
+    refused(done, COMMAND, "2019/20", "2024/25, 2025/26, 2026/27", "Choose one")
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_a_notebook_that_is_not_there(
     only: str, says: tuple[str, ...], belonging: CommandLine, data: Path, tmp_path: Path
 ) -> None:
     """Misspelt or ambiguous: the names that there are, and the one that was probably meant."""
-    refused(run(belonging, tmp_path, "--data", data, "--only", only), REPORT, f"--only {only}", *says)
+    refused(run(belonging, tmp_path, "--data", data, "--only", only), COMMAND, f"--only {only}", *says)
 
 
 # --- notebooks and the output folder --------------------------------------------------------------------------------
