@@ -271,6 +271,28 @@ def test_a_renamed_column(tmp_path: Path) -> None:
     assert_says(message, "Rename the column(s) back")
 
 
+def test_another_table_of_the_publisher_is_not_to_be_renamed(tmp_path: Path) -> None:
+    """Its columns of place are in every file: nobody is told to rename what is simply another table."""
+    write(tmp_path, "a.csv", table(absence))
+    others = table(lambda number: {"pupil_count": str(number), "meals": "3"}, phase_column="school_phase")
+    write(tmp_path, "meals.csv", [row | {"region_name": "South West"} for row in others])
+    message = refusal(tmp_path)
+    assert_says(message, "meals.csv: layout not known", "nearest known layout", "move the file out of the folder")
+    assert "ename" not in message.replace("la_name", "").replace("region_name", "")
+
+
+def test_a_fault_of_many_rows_says_how_many(tmp_path: Path) -> None:
+    """A file saved with thousands separators is told from one slip."""
+    rows = table(absence)
+    for row in rows[4:]:
+        row["sess_overall"] = f"{int(row['sess_overall']):,}"
+    write(tmp_path, "a.csv", rows)
+    many = f"So it is in {len(rows) - 4} of {len(rows)} rows."
+    assert_says(refusal(tmp_path), "a.csv: row ", "column sess_overall", "a number", many)
+    write(tmp_path, "a.csv", [*rows[:5], *table(absence)[5:]])
+    assert "So it is" not in refusal(tmp_path)
+
+
 def test_a_renamed_optional_column(tmp_path: Path) -> None:
     """A column that some years lack, renamed, is refused too: it would be lost in silence."""
     old, new = "enrolments_pa_10_exact_percent", "enrolment_pa_10_exact_percent"

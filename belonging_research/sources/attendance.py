@@ -79,10 +79,11 @@ def _year_to_date(batch: Batch) -> Batch:
 
 def _dated(batch: Batch) -> Batch:
     dates = geography.recode(batch.table["snapshot_date"], geography.date, pa.date32())
-    at = first_true(pc.is_null(dates))
+    undated = pc.is_null(dates)
+    at = first_true(undated)
     if at is not None:
         found = repr(batch.table["snapshot_date"][at].as_py())
-        raise batch.fault(at, "snapshot_date", found, "a date such as 2024-09-26", "Correct the cell.")
+        raise batch.fault(at, "snapshot_date", found, "a date such as 2024-09-26", "Correct the cell.", undated)
     return replace(batch, table=batch.table.append_column("as_at", dates))
 
 

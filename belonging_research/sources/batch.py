@@ -77,11 +77,26 @@ class Batch:
         """Whether the file has this column."""
         return column in self.table.column_names
 
-    def fault(self, at: int, column: str, found: str, expected: str, mend: str) -> SourceError:
-        """The error for a cell: file, row, column, what was found, what was expected, how to mend it."""
+    def fault(
+        self,
+        at: int,
+        column: str,
+        found: str,
+        expected: str,
+        mend: str,
+        alike: pa.Array | pa.ChunkedArray | None = None,
+    ) -> SourceError:
+        """The error for a cell: file, row, column, what was found, what was expected, how to mend it.
+
+        ``alike`` is true for every row with this fault, so that one slip is told from a file saved in another form.
+        """
         row = self.table["row"][at].as_py()
         column = self.written.get(column, column)
-        return SourceError(f"{self.file}: row {row}, column {column}: found {found}; expected {expected}. {mend}")
+        times = 1 if alike is None else pc.sum(alike).as_py()
+        others = f"So it is in {times:,} of {self.table.num_rows:,} rows. " if times > 1 else ""
+        return SourceError(
+            f"{self.file}: row {row}, column {column}: found {found}; expected {expected}. {others}{mend}"
+        )
 
 
 def _rows(table: pa.Table) -> int:
@@ -182,17 +197,19 @@ def numbers(batch: Batch, column: str, symbols: Mapping[str, str] = SYMBOLS) -> 
         values = None
     if values is None or pc.any(pc.invert(pc.is_finite(values))).as_py():
         pattern = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-        at = first_true(pc.invert(pc.match_substring_regex(plain, pattern)))
+        unread = pc.invert(pc.match_substring_regex(plain, pattern))
+        at = first_true(unread)
         if at is None:  # the cast is stricter than the pattern: name the column at least
             raise batch.fault(0, column, "text", "a number", "Correct the column's cells.") from None
         raise batch.fault(
             at, column, repr(plain[at].as_py()), f"a number or one of {' '.join(s for s in symbols if s)}",
-            "Correct the cell, or use the publisher's symbol for a missing figure.",
+            "Correct the cell, or use the publisher's symbol for a missing figure.", unread,
         )  # fmt: skip
-    negative = first_true(pc.less(values, 0.0))
-    if negative is not None:
+    negative = pc.less(values, 0.0)
+    at = first_true(negative)
+    if at is not None:
         raise batch.fault(
-            negative, column, repr(plain[negative].as_py()), "a count or rate of 0 or more", "Correct the cell."
+            at, column, repr(plain[at].as_py()), "a count or rate of 0 or more", "Correct the cell.", negative
         )
     return values, reasons
 
@@ -207,11 +224,12 @@ def refuse_shortened(batch: Batch, column: str) -> None:
     SourceError
         Naming row and column.
     """
-    at = first_true(pc.match_substring_regex(batch.table[column], r"\dE\+\d"))
+    shortened = pc.match_substring_regex(batch.table[column], r"\dE\+\d")
+    at = first_true(shortened)
     if at is not None:
         raise batch.fault(
             at, column, repr(batch.table[column][at].as_py()), "a count with all its digits",
-            "Download the file again, or format the column as a number before saving it as csv.",
+            "Download the file again, or format the column as a number before saving it as csv.", shortened,
         )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from belonging_research.sources.reading import (
 from belonging_research.sources.registry import LAYOUTS, USED
 
 _SMALL_LOOKUP = 5  # a lookup of so few columns resembles much: only one of them may be missing
+_NEARLY = 0.75  # with fewer of a layout's columns a table is another one, and renaming would not make it this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +144,8 @@ def identify(path: Path, record: Origin | None = None) -> Found | Unknown | str:
     Raises
     ------
     SourceError
-        If the file is damaged, has two rows that could be its header, or resembles a used layout by half of its
-        marking columns and is not of it.
+        If the file is damaged, has two rows that could be its header, or has nearly all columns of a used layout and
+        is not of it.
     """
     sniffed = sniff(path)
     if sniffed is None:
@@ -200,7 +201,7 @@ def _unknown(path: Path, sniffed: Sniffed) -> Unknown | str:
     )
     missing = layout.missing(header)
     small = len(layout.required) < _SMALL_LOOKUP and layout.family == "lookup"
-    if share >= 0.5 and (not small or len(missing) == 1):
+    if (share >= 0.5 and len(missing) == 1) or (share >= _NEARLY and not small):
         raise _almost(path, layout, header, missing)
     for _, row in sniffed.headers:
         _refuse_other_separator(path, row)
@@ -228,7 +229,7 @@ def _refuse_unknown(unknown: Sequence[Unknown]) -> None:
         raise SourceError(
             f"{len(unknown)} table(s) of a layout that is not known. Expected only files of the layouts that "
             f"data/README.md lists, with their header in one of the first rows.\n{said}\n"
-            "Correct the header, or move the file out of the folder."
+            "Download a file again if its header was changed; otherwise move the file out of the folder."
         )
 
 

@@ -68,7 +68,8 @@ def phases(batch: Batch) -> Batch:
     if batch.has("phase_other"):  # a stack of years: one name of the column is blank in each row
         written = pc.if_else(pc.equal(written, ""), batch.table["phase_other"], written)
     found = geography.recode(written, geography.phase, pa.string())
-    at = first_true(pc.is_null(found))
+    unknown = pc.is_null(found)
+    at = first_true(unknown)
     if at is not None:
         raise batch.fault(
             at,
@@ -76,6 +77,7 @@ def phases(batch: Batch) -> Batch:
             repr(written[at].as_py()),
             "Total, Primary, Secondary or Special (with or without State-funded)",
             "Correct the cell.",
+            unknown,
         )
     column = batch.table.column_names.index("phase")
     batch = replace(batch, table=batch.table.set_column(column, "phase", found))
@@ -183,13 +185,15 @@ def refuse_impossible(batch: Batch, measure: Measure, count: pa.Array, of: pa.Ar
         Naming row and column.
     """
     if measure.share and measure.rate is not None:
-        at = first_true(pc.greater(rate, 100.0 + 1e-9))
+        over = pc.greater(rate, 100.0 + 1e-9)
+        at = first_true(over)
         if at is not None:
             raise batch.fault(
-                at, measure.rate, f"{rate[at].as_py():g}", "a share of at most 100 per cent", "Correct the cell."
+                at, measure.rate, f"{rate[at].as_py():g}", "a share of at most 100 per cent", "Correct the cell.", over
             )
     if measure.part:
-        at = first_true(pc.greater(count, of))
+        over = pc.greater(count, of)
+        at = first_true(over)
         if at is not None:
             raise batch.fault(
                 at,
@@ -197,6 +201,7 @@ def refuse_impossible(batch: Batch, measure: Measure, count: pa.Array, of: pa.Ar
                 f"{count[at].as_py():.0f}",
                 f"no more than {measure.denominator}, which is {of[at].as_py():.0f}",
                 "Correct one of the two cells.",
+                over,
             )
 
 
@@ -215,7 +220,8 @@ def _refuse_contradiction(batch: Batch, measure: Measure, count: pa.Array, of: p
     ratio = pc.divide(pc.multiply(count, 100.0), pc.if_else(pc.greater(of, 0.0), of, None))
     digits = geography.recode(batch.table[measure.rate], _last_digit, pa.float64())
     apart = pc.greater(pc.abs(pc.subtract(ratio, rate)), pc.add(digits, 1e-9))
-    at = first_true(pc.and_(pc.fill_null(apart, False), pc.equal(batch.table["level"], "council")))
+    apart = pc.and_(pc.fill_null(apart, False), pc.equal(batch.table["level"], "council"))
+    at = first_true(apart)
     if at is not None:
         raise batch.fault(
             at,
@@ -223,6 +229,7 @@ def _refuse_contradiction(batch: Batch, measure: Measure, count: pa.Array, of: p
             f"{rate[at].as_py():.10g}",
             f"{ratio[at].as_py():.10g}, which is {measure.numerator} of {measure.denominator} in per cent",
             "Correct one of the three cells.",
+            apart,
         )
 
 

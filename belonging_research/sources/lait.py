@@ -214,10 +214,11 @@ def _published(batch: Batch, request: Request) -> Batch:
 def _figures(batch: Batch) -> pa.Table:
     rates, reasons = numbers(batch, "Values")
     shares = geography.recode(batch.table["Short Desc"], lambda name: MEASURES[name].share, pa.bool_())
-    at = first_true(pc.and_(shares, pc.greater(rates, 100.0 + 1e-9)))
+    over = pc.and_(shares, pc.greater(rates, 100.0 + 1e-9))
+    at = first_true(over)
     if at is not None:
         raise batch.fault(
-            at, "Values", f"{rates[at].as_py():g}", "a share of at most 100 per cent", "Correct the cell."
+            at, "Values", f"{rates[at].as_py():g}", "a share of at most 100 per cent", "Correct the cell.", over
         )
     rows = batch.table.num_rows
     columns = {name: batch.table[name] for name in FIGURES.schema.names if batch.has(name)} | {

@@ -115,7 +115,8 @@ def refuse_unknown_councils(batch: Batch, request: Request) -> None:
         return
     known = pa.array(sorted({*request.councils, *_BOUNDARY_CODES}), pa.string())
     council = pc.equal(batch.table["level"], "council")
-    at = first_true(pc.and_(council, pc.invert(pc.is_in(batch.table["unit"], known))))
+    unknown = pc.and_(council, pc.invert(pc.is_in(batch.table["unit"], known)))
+    at = first_true(unknown)
     if at is not None:
         raise batch.fault(
             at,
@@ -123,6 +124,7 @@ def refuse_unknown_councils(batch: Batch, request: Request) -> None:
             f"council {batch.table['unit'][at].as_py()!r} ({batch.table['name'][at].as_py()})",
             "a code of the lookups in the folder (accepted councils, years in force, LAIT code list)",
             "Correct the code, or add the council to the lookup.",
+            unknown,
         )
 
 
@@ -146,7 +148,8 @@ def _refuse_mixed_codes(batch: Batch, request: Request) -> None:
 
     codes = geography.pair(batch.table["unit"], batch.table["gss_code"])
     council = pc.equal(batch.table["level"], "council")
-    at = first_true(pc.and_(council, geography.recode(codes, mixed, pa.bool_())))
+    contradicting = pc.and_(council, geography.recode(codes, mixed, pa.bool_()))
+    at = first_true(contradicting)
     if at is not None:
         unit, gss = (batch.table[name][at].as_py() for name in ("unit", "gss_code"))
         own = " or ".join(sorted(known.get(unit, frozenset()))) or "a code of its own"
@@ -157,4 +160,5 @@ def _refuse_mixed_codes(batch: Batch, request: Request) -> None:
             f"{unit!r} with {gss!r}",
             f"{unit} with {own}{other}",
             "These are two councils: correct one of the cells, or add the pair to the lookup in the folder.",
+            contradicting,
         )
