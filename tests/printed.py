@@ -236,7 +236,7 @@ class Released:
         if quantity in _LEVELS_OF_RANGE:
             level = _LEVELS_OF_RANGE[quantity]
             return _ends(finding, level or 1 - 2 * finding["alpha"])
-        if quantity == "holds the truth":
+        if quantity in ("holds the truth", "range that rules out"):
             return [1 - 2 * finding["alpha"]]
         if quantity.endswith(" of 100"):
             return self._measured(quantity)

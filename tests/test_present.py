@@ -434,6 +434,25 @@ def test_what_could_not_be_checked_is_a_doubt() -> None:
     )
 
 
+def test_what_is_ruled_out_names_its_range_and_the_other_ways() -> None:
+    """A gain is ruled out by one range of one way of comparing: the page says which, and where the others stand."""
+    ruled = a_finding(an_estimate(value=0.005, half=0.005))
+    assert ruled.ruled_out == ("gain",)
+    text = council_words(ruled)
+    assert (
+        "By this comparison, a gain that matters (0.25 points lower or more) is ruled out, by its 98% range. Other "
+        "ways of comparing may leave it possible: “How well does the answer hold?” shows them side by side."
+    ) in text
+    other = a_finding(an_estimate("persistent_absence_rate", 0.05, 0.02), ruled_out=("gain",))
+    assert "Other ways of comparing" not in council_words(other)
+    table = present.plot(clear(ruled, a_door()), "interval").table.table.to_pylist()
+    assert [row["what"] for row in table if row["what"].startswith("Range")] == [
+        "Range, 95% (the usual one)",
+        "Range, 98% (what is beyond it can be ruled out)",
+        "Range, 99% (a difference is noticed only where it leaves out “as expected”)",
+    ]
+
+
 def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> None:
     """Noticed beside meant, said after the checks, and the window across the pandemic, as the record has them."""
     row = {"noticed": 0.0204, "said_better": 0.0, "said_worse": 0.0, "coverage": 0.932, "n_worlds": 147}
@@ -1104,8 +1123,16 @@ def test_every_check_of_the_plan_has_words() -> None:
 @pytest.mark.parametrize(
     ("sign", "title"),
     [
-        (1, "Of 6 ways of comparing, 5 put Dorset above what is expected"),
-        (-1, "Of 6 ways of comparing, 5 put Dorset below what is expected"),
+        (
+            1,
+            "Of 6 ways of comparing, 5 put Dorset above what is expected; the 95% ranges of 3 leave a gain that "
+            "matters possible",
+        ),
+        (
+            -1,
+            "Of 6 ways of comparing, 5 put Dorset below what is expected; every 95% range leaves a gain that matters "
+            "possible",
+        ),
     ],
 )
 def test_a_picture_of_ways_of_comparing(sign: int, title: str) -> None:
@@ -1127,7 +1154,10 @@ def test_all_on_one_side_and_none_registered() -> None:
     """Other titles, and a curve without a registered row is drawn without a diamond."""
     table = a_curve().filter(pa.array([False, True, True, False, True, True]))
     picture = present.plot(clear(table, a_door()), "specifications", outcome="overall_absence_rate")
-    assert picture.title == "Of 4 ways of comparing, all put Dorset above what is expected"
+    assert picture.title == (
+        "Of 4 ways of comparing, all put Dorset above what is expected; the 95% ranges of 2 leave a gain that matters "
+        "possible"
+    )
     assert "diamond" not in picture.alt
 
 

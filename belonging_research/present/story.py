@@ -259,6 +259,7 @@ def _said_result(finding: Finding, plan: Plan, estimate: Estimate, measure: Scal
         _quoted(finding, "highest possible", high, measure.end(high)),
         _quoted(finding, "range at 95%", None, measure.between(low95, high95)),
         _quoted(finding, "holds the truth", level / 100, f"{level:.3g} times in 100"),
+        _quoted(finding, "range that rules out", level / 100, f"{level:.3g}%"),
     ]
     for quantity, factor in (("exaggeration", noticing(finding).exaggeration), ("promised type M", estimate.type_m)):
         if factor is not None:  # rounded up: what is noticed is beyond half the range, and so is what is printed

@@ -13,7 +13,7 @@ from belonging_research.disclosure import Cleared, vouch
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding
-from belonging_research.plan import Plan
+from belonging_research.plan import OutcomePlan, Plan
 from belonging_research.present import words_checks, words_council
 from belonging_research.present.checking import checked
 from belonging_research.present.display import Picture
@@ -153,7 +153,7 @@ def _specifications(cleared: Cleared[Any], outcome: str | None, title: str | Non
     rows, planned = sorted(table.to_pylist(), key=lambda row: row["value"]), plan.outcome(outcome)
     return specifications.draw(
         rows,
-        title=title or _which_side(rows, plan.place),
+        title=title or f"{_which_side(rows, plan.place)}{_gain_possible(rows, planned)}",
         subject=short_name(planned.label),
         measure=scale_of(planned, cleared.door.policy.rate_decimals),
         sesoi=planned.sesoi,
@@ -169,6 +169,14 @@ def _which_side(rows: list[dict[str, Any]], place: str) -> str:
         return f"Each of {len(rows)} ways of comparing puts {place} exactly where it is expected"
     every = "all" if most == len(rows) else str(most)
     return f"Of {len(rows)} ways of comparing, {every} put {place} {side} what is expected"
+
+
+def _gain_possible(rows: list[dict[str, Any]], planned: OutcomePlan) -> str:
+    """How many of the ways leave a gain that matters possible: one way alone may rule it out."""
+    reach = (row["high"] if planned.better == "higher" else -row["low"] for row in rows)
+    possible = sum(each >= planned.sesoi for each in reach)
+    which = {0: "no 95% range leaves", len(rows): "every 95% range leaves"}
+    return f"; {which.get(possible, f'the 95% ranges of {possible} leave')} a gain that matters possible"
 
 
 def _detectable(cleared: Cleared[Any], title: str | None) -> Drawing:

@@ -60,7 +60,7 @@ def draw(story: Story, estimate: Estimate, *, title: str, stamp: str) -> Drawing
         title=title,
         alt=_alt(story),
         headings={"what": "What", "value": "Difference from expected"},
-        rows=_rows(story, {level: measure.between(*pair) for level, pair in ends.items()}),
+        rows=_rows(story, {_named(level, finding.alpha): measure.between(*pair) for level, pair in ends.items()}),
     )
 
 
@@ -127,10 +127,21 @@ def tick_words(value: float) -> str:
     return f"{abs(value):g}\n{'higher' if value > 0 else 'lower'}"
 
 
-def _rows(story: Story, ranges: dict[float, str]) -> list[list[str]]:
+def _named(level: float, alpha: float) -> str:
+    """A range by its level and by what it is for, which is why several are drawn."""
+    uses = (
+        (0.95, "the usual one"),
+        (1 - 2 * alpha, "what is beyond it can be ruled out"),
+        (1 - alpha, "a difference is noticed only where it leaves out “as expected”"),
+    )
+    said = "; ".join(words for at, words in uses if math.isclose(level, at, abs_tol=1e-9))
+    return f"Range, {100 * level:.4g}% ({said})"
+
+
+def _rows(story: Story, ranges: dict[str, str]) -> list[list[str]]:
     said = story.said
     rows = [["Best guess", said["best guess"]]]
-    rows += [[f"Range, {100 * level:.4g}%", words] for level, words in ranges.items()]
+    rows += [[name, words] for name, words in ranges.items()]
     rows.append(["Worth having", f"{said['smallest gain']} or more"])
     rows.append(["A loss that matters", f"{said['smallest loss']} or more"])
     if "noticed 4 in 5" in said:
