@@ -1035,8 +1035,8 @@ def test_a_bridge_that_cannot_be_built_is_no_test(error: type[BelongingError], m
 @pytest.mark.parametrize(
     ("p", "effect", "status", "words"),
     [
-        (0.05, 0.3, "fail", "0.30 points more here"),
-        (over(0.05), -0.3, "pass", "0.30 points less here"),
+        (0.05, 0.3, "fail", "was 0.30 points higher here than"),
+        (over(0.05), -0.3, "pass", "was 0.30 points lower here than"),
         (0.001, -0.3, "fail", "something else differs between them."),
     ],
 )

@@ -434,6 +434,32 @@ def test_what_could_not_be_checked_is_a_doubt() -> None:
     )
 
 
+def test_a_column_of_ranges_has_room() -> None:
+    """A range is nine words: in the narrowest column it would stand on five lines."""
+    sheet = present.tabulate(clear(a_study(), a_door()))
+    assert '<th scope="col" class="range">Range (95%)</th>' in sheet.html
+    css = Path(present.__file__).parent.parent / "reports" / "templates" / "page.css"
+    assert "th.range { min-width: 13rem; }" in css.read_text("utf-8")
+
+
+def test_reasons_are_in_readers_words() -> None:
+    """A page names no column, no method of the trade, and advises no reader to add a file."""
+    fault = (
+        "ridge augmented synthetic control, 2024/25: severe_absence_rate (daily, primary): Dorset has no figure for "
+        "2022/23, 2024/25. Add that year's file, or ask for years that are out."
+    )
+    way = "neighbours difference in differences, census, base from 2021/22"
+    table = pa.table({"choice": [way], "reason": [fault]})
+    sheet = present.tabulate(clear(table, a_door(), name="ways"), formats={"choice": "reason", "reason": "reason"})
+    assert sheet.table.to_pylist() == [
+        {
+            "choice": "change, similar councils, yearly figures, years before from 2021 to 2022",
+            "reason": "corrected mix, 2024 to 2025: Severe absence (daily figures, primary schools): Dorset has no "
+            "figure for 2022 to 2023, 2024 to 2025.",
+        }
+    ]
+
+
 def test_what_is_ruled_out_names_its_range_and_the_other_ways() -> None:
     """A gain is ruled out by one range of one way of comparing: the page says which, and where the others stand."""
     ruled = a_finding(an_estimate(value=0.005, half=0.005))

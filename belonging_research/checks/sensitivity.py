@@ -238,8 +238,8 @@ def _controlled(control: str, found: OtherRates, place: int) -> CheckResult:
     p = placebo_p(effect, placebos.scale, placebos.z)
     status: Status = "fail" if p <= CONTROL_P else "pass"
     sentence = (
-        f"{label}, which nothing of this kind could move, changed by {in_words(effect / 100, 'proportion')} "
-        f"{'more' if effect > 0 else 'less'} here than in the comparison (p = {p:.2f})"
+        f"{label}, which nothing of this kind could move, was {in_words(effect / 100, 'proportion')} "
+        f"{'higher' if effect > 0 else 'lower'} here than its comparison predicts (p = {p:.2f})"
         + (", so something else differs between them." if status == "fail" else ".")
     )
     return answer(name, status, "caution", sentence, value=p, limit=CONTROL_P)
@@ -258,8 +258,7 @@ def settled(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, 
     last, weeks = _last_snapshot(panel, year), SETTLED_AFTER.days / 7
     if last is None or panel.data_as_at is None:
         unknown = "the day on which the figures were taken" if last else f"the date of the last snapshot of {year}"
-        how = "; --data-as-at (data_as_at in a notebook) gives it" if last else ""
-        sentence = f"Whether the daily figures have settled is not known: {unknown} is missing{how}."
+        sentence = f"Whether the daily figures have settled is not known: {unknown} is missing."
         return (answer(name, "no_test", "serious", sentence, limit=weeks),)
     age = (panel.data_as_at - last).days / 7
     fresh = panel.data_as_at - last < SETTLED_AFTER

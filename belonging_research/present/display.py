@@ -83,8 +83,12 @@ class Text:
 
 
 def table_html(title: str, headings: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as HTML: a caption, a heading for each column, the first cell of a row heading the row."""
-    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in headings.values())
+    """A table as HTML: a caption, a heading for each column, the first cell of a row heading the row.
+
+    A column named ``range`` in ``headings`` has that class, so that a page gives it width.
+    """
+    wide = {name: ' class="range"' if name == "range" else "" for name in headings}
+    head = "".join(f'<th scope="col"{wide[name]}>{html.escape(text)}</th>' for name, text in headings.items())
     body = "".join(
         f'<tr><th scope="row">{html.escape(row[0])}</th>'
         + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])

@@ -15,8 +15,11 @@ from belonging_research.present.display import Sheet, seal_sheet
 from belonging_research.present.numbers import listed, scale, year
 from belonging_research.present.story import Story, as_findings, scale_of, short_name, tell
 from belonging_research.present.words_council import short
+from belonging_research.present.words_reasons import reader_reason
 
-Format = Literal["text", "count", "percent", "per_100", "points", "times", "chance", "plain", "rate", "outcome"]
+Format = Literal[
+    "text", "count", "percent", "per_100", "points", "times", "chance", "plain", "rate", "outcome", "reason"
+]
 
 _OUTCOMES: Mapping[str, str] = {
     "outcome": "Outcome",
@@ -46,7 +49,7 @@ def tabulate(
 
     For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
     (rates are proportions: ``percent``, ``per_100``, ``points``; ``rate`` as its row's outcome is said, ``outcome`` as
-    the plan calls it).
+    the plan calls it, ``reason`` in readers' words).
 
     Raises
     ------
@@ -127,6 +130,8 @@ def _of_table(
 
 def _of_outcome(row: Mapping[str, Any], name: str, how: Format | None, plan: Plan, decimals: int) -> Any:
     """The cell of a column that is said as the outcome of its row is: the others as they are."""
+    if how == "reason" and row[name] is not None:
+        return reader_reason(row[name], plan)
     if how not in ("rate", "outcome") or row[name] is None:
         return row[name]
     planned = plan.outcome(row["outcome"])
