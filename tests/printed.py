@@ -41,6 +41,7 @@ NO_FIGURES: Mapping[str, str] = {
     r"\bone in 20\b": "how often a 95% range misses, by its definition",
     r"\bless than 1 in 100\b|\bmore than 19 in 20\b": "the ends of the scale of chances",
     r"\b(?:in|of|per) 100\b": "what a share is said of",
+    r"(?<=\d) in (?:10|20)\b": "what a chance is said of",
     r"\b1 in (?=\d)": "the first half of a chance, whose second half is looked up",
     r"\b10% or more of|\b50% or more of": "how the Department defines persistent and severe absence",
     r"\b(?:range|interval|ranges)(?: \(|, | at )?(?:\d\d%(?:, | and )?)+\)?|\b95% ranges?": "the level of a range",
@@ -219,11 +220,13 @@ class Released:
         if source is None:
             return "a quantity that this test does not know; say where it comes from"
         value = _value(row["value"])
+        # A printed change is that of two printed levels, so that a reader's own subtraction agrees.
+        near = 0.0101 if quantity.startswith("change: ") else 0.0051
         if value is not None and source and not any(math.isclose(abs(value), abs(s), rel_tol=1e-6, abs_tol=1e-9)
-                                                    or math.isclose(abs(value), abs(100 * s), abs_tol=0.0051)
+                                                    or math.isclose(abs(value), abs(100 * s), abs_tol=near)
                                                     for s in source):  # fmt: skip
             return f"{value} is none of {source}"
-        known = Numbers(source, [])
+        known = Numbers([*source, *([value / 100] if value is not None and near > 0.01 else [])], [])
         strange = [n for n in numbers_in(row["printed"]) if not known.explain(n) and not _in_words(n, quantity, source)]
         return f"{row['printed']!r} is no rounding of {source}" if strange else ""
 

@@ -763,7 +763,7 @@ def test_after_the_last_look_nothing_is_tested() -> None:
     """Alpha is spent: primaries and secondaries are described only, and what is not out has no date."""
     late = {
         "post": [EARLY],
-        "looks": [{"report_year": EARLY, "alpha": 0.05, "outcomes": ["absence"], "due": "x"}],
+        "looks": [{"report_year": EARLY, "alpha": 0.05, "outcomes": ["absence"], "due": "March 2030"}],
     }
     plan = make_plan(**late)
     key: dict[str, Any] = {
@@ -782,12 +782,12 @@ def test_after_the_last_look_nothing_is_tested() -> None:
 def test_a_year_without_a_look() -> None:
     """Between two looks a primary waits for the next one, and alpha is the plan's strictest."""
     looks = [
-        {"report_year": EARLY, "alpha": 0.01, "outcomes": ["absence"], "due": "first"},
-        {"report_year": LAST, "alpha": 0.03, "outcomes": ["absence"], "due": "last"},
+        {"report_year": EARLY, "alpha": 0.01, "outcomes": ["absence"], "due": "March 2026"},
+        {"report_year": LAST, "alpha": 0.03, "outcomes": ["absence"], "due": "July 2028"},
     ]
     plan = make_plan(looks=looks)
     found = findings(row(year=MIDDLE, plan_digest=plan.digest), year=MIDDLE, plan=plan)["absence"]
-    assert (found.verdict, found.due, found.alpha, found.family_size) == ("not_assessed", "last", 0.01, None)
+    assert (found.verdict, found.due, found.alpha, found.family_size) == ("not_assessed", "July 2028", 0.01, None)
 
 
 def test_only_the_registered_row_has_the_plans_role() -> None:

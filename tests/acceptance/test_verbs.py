@@ -75,7 +75,7 @@ def test_validate(home: Path, belonging: CommandLine) -> None:
     data = home / "data" / "simulated" / "simulated_public"
     done = belonging("validate", data, "--plan", "simulated_public", "--report-year", "2024/25", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Figures to 2024/25, out by about 2025-")
+    assert done.stdout.startswith("Figures to 2024/25, out by about 2026-")
     assert "ees_attendance_ytd_202425.csv: attendance_to_date, 2024/25 to 2024/25" in done.stdout
     assert "ees_attendance_ytd_202526.csv" not in done.stdout
     assert "rows used" in done.stdout
