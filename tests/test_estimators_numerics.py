@@ -374,18 +374,6 @@ class TestSizeVariance:
             alone = placebo.fit_size_variance(np.delete(errors, unit), np.delete(sizes, unit))
             np.testing.assert_allclose(joint[unit], alone, rtol=1e-7, atol=1e-9 * joint.max())
 
-    def test_each_in_the_treated_place_equals_the_long_way(self) -> None:
-        """A unit's own p-value counts the others only, scaled by a fit that has not seen it."""
-        rng = np.random.default_rng(8)
-        errors, sizes = rng.normal(size=30), np.exp(rng.normal(10, 1, 30))
-        joint = placebo.placebo_p_of_each(errors, sizes)
-        for unit in range(30):
-            rest, rest_sizes = np.delete(errors, unit), np.delete(sizes, unit)
-            fit = placebo.fit_size_variance(rest, rest_sizes)
-            z = rest / placebo.size_scale(fit, rest_sizes)
-            own = float(placebo.size_scale(fit, sizes[unit : unit + 1])[0])
-            assert joint[unit] == placebo.placebo_p(errors[unit], own, z)
-
     @pytest.mark.parametrize(
         ("errors", "sizes", "says"),
         [

@@ -73,21 +73,6 @@ def scaled_placebos(errors: Floats, sizes: Floats, *, without_each: bool = False
     return scaled
 
 
-def placebo_p_of_each(errors: Floats, sizes: Floats) -> Floats:
-    """The p-value that each unit would get in the treated unit's place, (J,).
-
-    Unit j is judged among the other J - 1, all scaled by a fit without j: what calibration counts. The
-    least possible value is 1/J.
-    """
-    fits = fit_size_variance_without_each(errors, sizes)
-    scaled = np.abs(errors) / np.sqrt(fits[:, :1] + fits[:, 1:] / sizes)
-    own = np.diag(scaled).copy()
-    np.fill_diagonal(scaled, np.inf)
-    # The unit itself counts: that is the 1 in (1 + k) / (J + 1).
-    p_values: Floats = (scaled >= own[:, None]).sum(axis=1) / len(errors)
-    return p_values
-
-
 def placebo_p(value: float, scale: float, z: Floats) -> float:
     """(1 + #{|z_j| >= |value / scale|}) / (J + 1); ties count against a finding.
 
