@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from belonging_research.errors import PlanError, SourceError
 from belonging_research.plan import Plan
@@ -23,6 +24,7 @@ from belonging_research.tables import BOUNDARIES, OUTCOMES
 
 _KEY = ["layout", "level", "unit", "period", "phase", "outcome"]
 _PARTS = ("primary", "secondary", "special")
+_REPEATED = ("unit", "level", "name", "region", "period", "source", "outcome", "layout", "source_file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +124,11 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     census rates where :data:`tables.BOUNDARIES` says so.
 
     Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
-    ``data_as_at`` (the day asked for, or empty) and ``digest`` (of extract and plan). A missing number keeps its
-    reason. Raises as :func:`refuse_unknown_controls`, and :class:`SourceError` where two figures would stand for one.
+    ``data_as_at`` (:attr:`Extract.daily_taken`, or empty) and ``digest`` (of extract and plan). A missing number keeps
+    its reason. Raises as :func:`refuse_unknown_controls`, and :class:`SourceError` where two figures stand for one.
     """
     refuse_unknown_controls(plan)
-    figures = extract.figures.to_pandas(date_as_object=True)
-    figures = figures[figures["level"] != "school"]
+    figures = _with_categories(extract.figures)
     parts = [_with_history(_census(figures))]
     daily = figures[(figures["source"] == "daily") & (figures["period_kind"] == "year_to_date")]
     if len(daily):
@@ -135,17 +136,28 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
         parts += [_whole_year(pooled, years_not_over(extract.figures)), _fortnights(pooled)]
     outcomes = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     columns = [column.name for column in OUTCOMES.columns]
-    outcomes = outcomes[columns].sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
+    outcomes = outcomes[columns].astype(dict.fromkeys(_REPEATED, "category"))
+    outcomes = outcomes.sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
     _refuse_two_of_one(outcomes)
+    taken = extract.daily_taken
     schema = OUTCOMES.schema.with_metadata(
         {
             "report_year": extract.report_year,
-            "data_as_at": extract.asked.isoformat() if extract.asked else "",
+            "data_as_at": taken.isoformat() if taken else "",
             "digest": extract.digest,
             "plan": plan.digest,
         }
     )
     return pa.Table.from_pandas(outcomes, schema=schema, preserve_index=False)
+
+
+def _with_categories(figures: pa.Table) -> pd.DataFrame:
+    """Figures of councils, regions and the country; texts that repeat are categories, so that millions sort quickly."""
+    above_schools = figures.filter(pc.not_equal(figures["level"], "school")).drop_columns(["la_code", "gss_code"])
+    frame = above_schools.to_pandas(date_as_object=True)
+    frame["phase"] = pd.Categorical(frame["phase"], categories=sorted({"all", *frame["phase"].unique()}))
+    compact: pd.DataFrame = frame.astype(dict.fromkeys(_REPEATED, "category"))
+    return compact
 
 
 def years_not_over(figures: pa.Table) -> dict[tuple[str, str], float]:
@@ -190,7 +202,8 @@ def _refuse_two_of_one(outcomes: pd.DataFrame) -> None:
 
 
 def _census(figures: pd.DataFrame) -> pd.DataFrame:
-    census = figures[(figures["source"] == "census") & (figures["period_kind"] == "academic_year")].copy()
+    census = figures[(figures["source"] == "census") & (figures["period_kind"] == "academic_year")]
+    census = census.astype(dict.fromkeys((*_REPEATED, "phase"), "str"))
     count = census["rate"].isna() & census["numerator"].notna() & census["denominator"].isna()
     printed = census["rate"].where(~count, census["numerator"])
     # England's and the regions' rates of absence are printed to one decimal to 2018/19; their counts are whole, and
@@ -247,6 +260,7 @@ def _pool(daily: pd.DataFrame) -> pd.DataFrame:
     hidden = (pooled["main"] < 2) | (pooled["known"] < pooled["main"])
     pooled.loc[hidden, ["numerator", "denominator"]] = np.nan
     pooled = pooled.assign(phase="all", source="daily", derivation="pooled", rate=np.nan)
+    pooled = pooled.astype(daily.dtypes[["phase", "source"]].to_dict())
     # Where the sum could not be made its parts say why (a code that did not exist yet is not a hidden number).
     pooled["reason"] = pooled["why"].fillna("confidential").where(pooled["numerator"].isna())
     whole = set(map(tuple, pooled[["unit", "period"]].drop_duplicates().to_numpy()))
@@ -285,53 +299,58 @@ def _whole_year(pooled: pd.DataFrame, not_over: Collection[tuple[str, str]]) -> 
 
 def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
     """Rates between successive snapshots; revised intervals filled by the country's rate plus the council's own gap."""
-    dated = pooled[pooled["as_at"].notna() & (pooled["level"] == "council")]
     daily = [m.name for m in MEASURES.values() if m.daily and m.name != "persistent_absence_rate"]
-    dated = dated[dated["outcome"].isin(daily)]
-    names = dated.groupby("unit")[["name", "region"]].last()
+    dated = pooled[pooled["as_at"].notna() & (pooled["level"] == "council") & pooled["outcome"].isin(daily)]
+    unit, units = pd.factorize(dated["unit"], sort=True)
+    day, days = pd.factorize(dated["as_at"], sort=True)
+    counted = dated[["numerator", "denominator"]].to_numpy(float)
+    series = dated[["layout", "period", "phase", "outcome"]]
     parts = []
-    for group, rows in dated.groupby(["layout", "period", "phase", "outcome"]):
-        missed = rows.pivot_table(index="unit", columns="as_at", values="numerator", aggfunc="last")
-        possible = rows.pivot_table(index="unit", columns="as_at", values="denominator", aggfunc="last")
-        if missed.empty or possible.empty:  # a register code that this stack does not have
-            continue
-        missed = missed.reindex(columns=possible.columns)
-        rate, filled = fortnight_rates(missed, possible)
-        long = rate.reset_index().melt(id_vars="unit", value_name="value")
-        long["filled"] = filled.reset_index().melt(id_vars="unit")["value"].to_numpy()
-        fixed = dict(zip(("layout", "period", "phase", "outcome"), map(str, group), strict=True))
-        parts.append(long.assign(**fixed))
+    for places in dated.groupby(list(series)).indices.values():
+        missed, possible = np.full((2, len(units), len(days)), np.nan)
+        for wide, count in zip((missed, possible), counted[places].T, strict=True):
+            known = ~np.isnan(count)
+            wide[unit[places][known], day[places][known]] = count[known]
+        rows, columns, rate, filled = fortnight_rates(missed, possible)
+        down, across = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
+        long = {"unit": units[down], "interval_end": days[across], "value": rate.ravel(), "filled": filled.ravel()}
+        parts.append(pd.DataFrame(long).assign(**series.iloc[places[0]]))
     if not parts:
-        return dated.iloc[:0]
-    long = pd.concat(parts, ignore_index=True).rename(columns={"as_at": "interval_end"}).join(names, on="unit")
-    return long.assign(
+        return dated
+    names = dated.groupby("unit")[["name", "region"]].last()
+    joined = pd.concat(parts, ignore_index=True).join(names, on="unit")
+    return joined.assign(
         level="council", source="daily", numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots",
-        row=0, derivation=np.where(long["filled"], "filled", "difference"),
-        interval_end=pd.to_datetime(long["interval_end"]).dt.date,
+        row=0, derivation=np.where(joined["filled"], "filled", "difference"),
+        interval_end=joined["interval_end"].dt.date,
     )  # fmt: skip
 
 
-def fortnight_rates(missed: pd.DataFrame, possible: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cumulative half-days (unit x snapshot) to a rate a fortnight, and which of them were filled.
+def fortnight_rates(
+    missed: NDArray[np.float64], possible: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    """Cumulative half-days to rates of the fortnights between snapshots, and which of them were filled.
 
-    Units with few snapshots (:data:`LEAST_SNAPSHOTS`) are left out. See the rule beside :data:`REVISED_BELOW`.
+    ``missed``, ``possible``: (units, snapshots in order), NaN where there is no figure. Returns the places of the units
+    and of the snapshots that are kept, and for these the rates and whether each was filled. Snapshots without figures
+    or repeated are left out, and units with few (:data:`LEAST_SNAPSHOTS`). See the rule beside :data:`REVISED_BELOW`.
     """
-    known = possible.index[possible.notna().mean(axis=1) >= LEAST_SNAPSHOTS]
-    missed, possible = missed.reindex(known), possible.reindex(known)
-    year = possible.ffill(axis=1).iloc[:, -1]
-    new_missed, new_possible = missed.diff(axis=1), possible.diff(axis=1)
-    new_missed.iloc[:, 0], new_possible.iloc[:, 0] = missed.iloc[:, 0], possible.iloc[:, 0]
-    share = new_possible.div(year, axis=0)
-    usual = share.median()
+    columns = np.flatnonzero(np.isfinite(possible).any(axis=0))
+    if not len(columns) or not np.isfinite(missed).any():  # a register code that this stack does not have
+        return columns[:0], columns[:0], np.empty((0, 0)), np.empty((0, 0), bool)
+    rows = np.flatnonzero(np.isfinite(possible[:, columns]).mean(axis=1) >= LEAST_SNAPSHOTS)
+    missed, possible = missed[np.ix_(rows, columns)], possible[np.ix_(rows, columns)]
+    last = possible.shape[1] - 1 - np.isfinite(possible[:, ::-1]).argmax(axis=1)
+    year = possible[np.arange(len(rows)), last]
+    new_missed, new_possible = (np.diff(each, axis=1, prepend=0.0) for each in (missed, possible))
+    share = new_possible / np.where(year > 0, year, np.nan)[:, None]
+    usual = pd.DataFrame(share).median().to_numpy()
     kept = usual > REPEATED_BELOW
-    new_missed, new_possible, share = new_missed.loc[:, kept], new_possible.loc[:, kept], share.loc[:, kept]
-    rate = new_missed / new_possible.where(new_possible > 0)
-    relative = share / usual[kept]
-    revised = (relative < REVISED_BELOW) | (relative > REVISED_ABOVE) | rate.isna()
-    revised |= (rate < 0) | (rate > HIGHEST_FORTNIGHT_RATE)
-    country = new_missed.where(~revised).sum() / new_possible.where(~revised).sum()
-    own_gap = rate.where(~revised).sub(country, axis=1).mean(axis=1).fillna(0.0)
-    stand_in = pd.DataFrame(
-        country.to_numpy()[None, :] + own_gap.to_numpy()[:, None], index=rate.index, columns=rate.columns
-    )
-    return rate.where(~revised, stand_in), revised
+    new_missed, new_possible, relative = new_missed[:, kept], new_possible[:, kept], share[:, kept] / usual[kept]
+    rate = new_missed / np.where(new_possible > 0, new_possible, np.nan)
+    sound = (relative >= REVISED_BELOW) & (relative <= REVISED_ABOVE) & (rate >= 0) & (rate <= HIGHEST_FORTNIGHT_RATE)
+    missed_sound, possible_sound = (np.where(sound, each, 0.0).sum(axis=0) for each in (new_missed, new_possible))
+    country = np.divide(missed_sound, possible_sound, out=np.full(kept.sum(), np.nan), where=possible_sound > 0)
+    gaps = np.where(sound & np.isfinite(country), rate - country, 0.0)
+    own_gap = gaps.sum(axis=1) / np.maximum(sound.sum(axis=1), 1)
+    return rows, columns[kept], np.where(sound, rate, country + own_gap[:, None]), ~sound

@@ -130,11 +130,14 @@ def build_panel(
 
 
 def _parts(frame: pd.DataFrame) -> dict[Part, pa.Table]:
-    grouped = frame.groupby(["outcome", "source", "phase", "level"], sort=True)
-    return {
-        (str(key[0]), str(key[1]), str(key[2]), str(key[3])): pa.Table.from_pandas(rows, preserve_index=False)
-        for key, rows in grouped
-    }
+    part = ["outcome", "source", "phase", "level"]
+    by_part = frame.sort_values(part, kind="stable", ignore_index=True)
+    table = pa.Table.from_pandas(by_part, preserve_index=False)
+    parts: dict[Part, pa.Table] = {}
+    for rows in by_part.groupby(part, sort=True).indices.values():
+        outcome, source, phase, level = map(str, by_part.loc[rows[0], part])
+        parts[outcome, source, phase, level] = table.slice(int(rows[0]), len(rows))
+    return parts
 
 
 def _one_series(frame: pd.DataFrame) -> pd.DataFrame:

@@ -57,6 +57,17 @@ class Extract:
     digest: str
     asked: dt.date | None = None
 
+    @property
+    def daily_taken(self) -> dt.date | None:
+        """The day on which the daily figures were taken, as far as is known.
+
+        The day asked for, else the latest day of the files that hold them (:func:`account.dated`). None without any.
+        """
+        if self.asked is not None:
+            return self.asked
+        layouts = pc.unique(self.figures["layout"].filter(pc.equal(self.figures["source"], "daily"))).to_pylist()
+        return max((file.as_at for file in self.files if file.as_at and file.layout in layouts), default=None)
+
 
 def load_extract(
     folders: Path | str | Sequence[Path | str],
