@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
@@ -76,7 +77,7 @@ class Panel:
     def at(self, report_year: str) -> Panel:
         """The same figures read at another look."""
         other = replace(self, report_year=report_year)
-        _GRIDS[other] = _GRIDS.setdefault(self, {})
+        _REMEMBERED[other] = _REMEMBERED.setdefault(self, {})
         return other
 
 
@@ -241,8 +242,20 @@ class Grid:
         return found
 
 
-# Many checks read the same few series of a panel, which never changes: each is put in wide form once.
-_GRIDS: WeakKeyDictionary[Panel, dict[tuple[str, ...], Grid]] = WeakKeyDictionary()
+_Result = TypeVar("_Result")
+_REMEMBERED: WeakKeyDictionary[Panel, dict[Any, Any]] = WeakKeyDictionary()
+
+
+def once(panel: Panel, key: Hashable, make: Callable[[], _Result]) -> _Result:
+    """What ``make`` gives, made once for a panel and all its looks: many checks ask for the same few arrays.
+
+    ``key`` must name all that the result depends on besides the panel's figures, which never change.
+    """
+    known = _REMEMBERED.setdefault(panel, {})
+    if key not in known:
+        known[key] = make()
+    found: _Result = known[key]
+    return found
 
 
 def grid(panel: Panel, outcome: str, *, source: Source, phase: Phase = "all", level: str = "council") -> Grid:
@@ -263,21 +276,36 @@ def series(panel: Panel, outcome: str, *, source: Source, phase: Phase = "all", 
 
 
 def _grid(panel: Panel, part: Part, fortnights_of: str) -> Grid:
-    known = _GRIDS.setdefault(panel, {})
-    key = (*part, fortnights_of)
-    if key not in known:
-        empty = next(iter(panel.parts.values())).slice(0, 0)
-        columns = ["unit", "period", "interval_end", "value"]
-        rows = panel.parts.get(part, empty).select(columns).to_pandas(date_as_object=True)
-        if fortnights_of:
-            rows = rows[rows["interval_end"].notna() & (rows["period"] == fortnights_of)]
-            wide = rows.pivot(index="unit", columns="interval_end", values="value")
-        else:
-            whole = rows[rows["interval_end"].isna()]
-            wide = whole.pivot(index="unit", columns="period", values="value").dropna(how="all")
-        places = {str(unit): number for number, unit in enumerate(wide.index)}
-        known[key] = Grid(rows=places, columns=tuple(wide.columns), values=wide.to_numpy(float))
-    return known[key]
+    return once(panel, (*part, fortnights_of), lambda: _made(panel, part, fortnights_of))
+
+
+def _made(panel: Panel, part: Part, fortnights_of: str) -> Grid:
+    rows = panel.parts.get(part, next(iter(panel.parts.values())).slice(0, 0))
+    if not fortnights_of:
+        return _wide(rows.filter(pc.is_null(rows["interval_end"])), "period", whole=True)
+    wanted = pc.and_(pc.is_valid(rows["interval_end"]), pc.equal(rows["period"], fortnights_of))
+    return _wide(rows.filter(wanted), "interval_end")
+
+
+def _wide(rows: pa.Table, across: str, *, whole: bool = False) -> Grid:
+    """Values by unit and ``across``, both in order; without the units that have no figure at all if ``whole``."""
+    unit, units = _numbered(rows["unit"])
+    column, columns = _numbered(rows[across])
+    values = np.full((len(units), len(columns)), np.nan)
+    values[unit, column] = rows["value"].to_numpy()
+    kept = np.isfinite(values).any(axis=1) if whole else np.ones(len(units), dtype=bool)
+    names = [name for name, keep in zip(units, kept, strict=True) if keep]
+    return Grid(rows={name: n for n, name in enumerate(names)}, columns=tuple(columns), values=values[kept])
+
+
+def _numbered(column: pa.ChunkedArray) -> tuple[NDArray[np.intp], list[Any]]:
+    """The place of each value among the distinct ones in order, and these."""
+    encoded = column.combine_chunks().dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    places = np.empty(len(order), dtype=np.intp)
+    places[order] = np.arange(len(order))
+    return places[encoded.indices.to_numpy()], [distinct[n] for n in order]
 
 
 def deciding_source(panel: Panel, plan: Plan, outcome: str, post: tuple[str, ...]) -> Source | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes import MEASURES
-from belonging_research.panel.building import Left, Panel, counted, fortnight_grid, grid
+from belonging_research.panel.building import Left, Panel, counted, fortnight_grid, grid, once
 from belonging_research.plan import Method, Plan
 from belonging_research.tables import Phase, Source, shift_year
 
@@ -70,7 +70,11 @@ def compare(panel: Panel, plan: Plan, specification: Specification) -> Compariso
     PanelError
         If the treated unit lacks a base or post year or a size, or fewer than 2 donors are complete.
     """
-    of = specification
+    key = (specification, plan.estimator, plan.outcome(specification.outcome))
+    return once(panel, key, lambda: _compare(panel, plan, specification))
+
+
+def _compare(panel: Panel, plan: Plan, of: Specification) -> Comparison:
     log = plan.outcome(of.outcome).unit == "log_ratio"
     years, treated = grid(panel, of.outcome, source=of.source, phase=of.phase), panel.treated[0]
     needed = [*of.base, *of.post]
@@ -119,17 +123,17 @@ def _hundredths(values: Floats, log: bool) -> Floats:
 def _incomplete(
     units: list[str], years: Floats, predictors: Floats, sizes: Mapping[str, float], *, log: bool
 ) -> dict[str, str]:
+    faults = {
+        "not complete in base and post": np.isnan(years).any(axis=1),
+        "a predictor is missing": np.isnan(predictors).any(axis=1),
+        "a rate of 0 has no logarithm": log & (years <= 0).any(axis=1),
+        "no possible half-days in the last base year, so no size": np.array([unit not in sizes for unit in units]),
+    }
     reasons: dict[str, str] = {}
-    for unit, values, known in zip(units, years, predictors, strict=True):
-        if np.isnan(values).any():
-            reasons[unit] = "not complete in base and post"
-        elif np.isnan(known).any():
-            reasons[unit] = "a predictor is missing"
-        elif log and (values <= 0).any():
-            reasons[unit] = "a rate of 0 has no logarithm"
-        elif unit not in sizes:
-            reasons[unit] = "no possible half-days in the last base year, so no size"
-    return reasons
+    for reason, found in faults.items():
+        for place in np.flatnonzero(found):
+            reasons.setdefault(units[place], reason)
+    return {unit: reasons[unit] for unit in units if unit in reasons}
 
 
 def _predictors(panel: Panel, plan: Plan, of: Specification, units: list[str]) -> tuple[Floats, Floats]:
