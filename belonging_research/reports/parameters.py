@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import nbformat
-
 from belonging_research.errors import CommandError, ReportError
+from belonging_research.reports.notebook_format import nbformat
 
 Value = str | int | float | bool
 
@@ -104,7 +103,7 @@ def read_notebook(path: Path) -> Any:
         If the file is no notebook.
     """
     try:
-        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        return nbformat.read(path, as_version=4)
     except Exception:
         raise ReportError(f"{path.name}: not a readable notebook (nbformat 4). Restore it.") from None
 

@@ -20,10 +20,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from belonging_research import errors
 from belonging_research.errors import ReportError
+from belonging_research.reports.notebook_format import nbformat
 from belonging_research.reports.parameters import Value, read_notebook
 from belonging_research.reports.writing import sha256_of, write_atomically
 
@@ -80,6 +79,7 @@ def run_notebooks(waves: Sequence[Sequence[Job]], workers: int, finished: Callab
         If a cell fails (notebook, cell number, line) or a kernel dies; of several the first by name.
     """
     context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
     widest = max((len(wave) for wave in waves), default=1)
     wanted, hold = context.Pipe(duplex=False)
     with (
@@ -103,6 +103,8 @@ def run_notebooks(waves: Sequence[Sequence[Job]], workers: int, finished: Callab
             except BaseException:
                 hold.close()
                 pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.kill()  # one that is still starting does not watch ``hold`` yet
                 raise
             if failures:
                 raise ReportError(failures[min(failures)])
@@ -110,15 +112,18 @@ def run_notebooks(waves: Sequence[Sequence[Job]], workers: int, finished: Callab
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started in here do not hear Ctrl-C, which a terminal sends to all: only the run answers it."""
-    if threading.current_thread() is not threading.main_thread():
+    """Processes started in here do not hear Ctrl-C, which a terminal sends to all: only the run answers it.
+
+    One that comes meanwhile is held back and answered at the end, where the system can (not on Windows).
+    """
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent(wanted: Connection) -> None:
@@ -226,7 +231,7 @@ def _settle(job: Job, executed: Any) -> str | None:
             f"notebook {job.name}: it wrote no ledger, so nothing of it can be released. Open its door with "
             "open_door(plan, through=ledger)."
         )
-    text: str = nbformat.writes(settled(executed))  # type: ignore[no-untyped-call]
+    text: str = nbformat.writes(settled(executed))
     write_atomically(job.executed, text.rstrip("\n") + "\n")
     write_atomically(job.marker, json.dumps(_fingerprint(job), sort_keys=True))
     return None
@@ -255,7 +260,7 @@ def _environment(scratch: Path) -> dict[str, str]:
 
 def settled(notebook: Any) -> Any:
     """An executed notebook without times, random ids and interpreter versions (a new one)."""
-    clean = nbformat.from_dict(json.loads(json.dumps(notebook)))  # type: ignore[no-untyped-call]
+    clean = nbformat.from_dict(json.loads(json.dumps(notebook)))
     clean.metadata.pop("papermill", None)
     clean.metadata.get("language_info", {}).pop("version", None)
     for number, cell in enumerate(clean.cells, start=1):

@@ -43,15 +43,18 @@ def draw(story: Story, estimate: Estimate, *, title: str, stamp: str) -> Drawing
         axes.plot([low, high], [0.5, 0.5], color=NAVY, lw=width, solid_capstyle="butt", zorder=3)
     value = measure.number(estimate.value)
     axes.plot([value], [0.5], "o", ms=11, mfc="white", mec=NAVY, mew=3, zorder=4)
+    # Words about a point near an edge begin or end there, so that none is cut off.
+    side = "left" if value < -reach / 4 else "right" if value > reach / 4 else "center"
+    anchor = {"left": -0.98 * reach, "right": 0.98 * reach}.get(side, value)
     axes.annotate(
-        f"best guess: {story.said['best guess']}", (value, 0.5), xytext=(0, 13), textcoords="offset points",
-        ha="center", fontsize=10.5, fontweight="bold", color=NAVY, zorder=5,
+        f"best guess: {story.said['best guess']}", (anchor, 0.5), xytext=(0, 13), textcoords="offset points",
+        ha=side, fontsize=10.5, fontweight="bold", color=NAVY, zorder=5,
         bbox={"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
     )  # fmt: skip
     shares = [f"{100 * level:.4g}%" for level in levels]
     axes.annotate(
-        f"thick to thin: {', '.join(shares)} ranges", (value, 0.5), xytext=(0, -14),
-        textcoords="offset points", ha="center", va="top", fontsize=9.5, color=GREY, zorder=2,
+        f"thick to thin: {', '.join(shares)} ranges", (anchor, 0.5), xytext=(0, -14),
+        textcoords="offset points", ha=side, va="top", fontsize=9.5, color=GREY, zorder=2,
         bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
     )  # fmt: skip
     _axis(axes, story)
@@ -99,10 +102,11 @@ def _detectable(axes: Axes, story: Story, noticed: float | None) -> None:
     for sign in (story.favourable, -story.favourable):
         at = measure.number(sign * noticed)
         axes.plot([at], [0.17], marker="^", ms=8, color=PLUM, zorder=4)
-        side = "left" if at < 0 else "right"
+        inwards = abs(at) > axes.get_xlim()[1] / 2  # where there is more room
+        side = "left" if (at < 0) == inwards else "right"
         axes.annotate(
             f"noticed 4 times\nin 5 if {measure.effect(sign * noticed)}".replace(" points ", " points\n"),
-            (at, 0.17), xytext=(8 if at < 0 else -8, 0), textcoords="offset points",
+            (at, 0.17), xytext=(8 if side == "left" else -8, 0), textcoords="offset points",
             ha=side, va="center", fontsize=9.5, color=PLUM, linespacing=1.05,
         )  # fmt: skip
 

@@ -114,7 +114,8 @@ def _difference(axes: Axes, points: Sequence[PathPoint], measure: Scale, errors:
     if ends:
         values.append(max(ends[-2:]) if gaps[-1] < 0 else min(ends[-2:]))
         words.append("grey: 19 in 20\nby chance alone")
-    moved = spread(values, 0.62 * reach)
+    inside = 0.72 * reach  # three lines of words stay clear of the years below
+    moved = spread([max(-inside, min(inside, value)) for value in values], 0.62 * reach)
     for number, (value, text) in enumerate(zip(moved, words, strict=True)):
         _beside(axes, value, text, GREY if number else NAVY, bold=not number)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
