@@ -1,0 +1,216 @@
+"""A council's marks to absence by the Department's definitions, as expressions that any query engine can run.
+
+Sources: "Pupil absence in schools in England", methodology (who is counted, which half-days, persistent and severe
+absence) and the register codes of :mod:`tables.register_codes`. Every function takes Ibis tables of
+:mod:`tables.council` and returns one; nothing is read before the caller executes it.
+
+Traps that the rules here avoid: engines divide integers, sort nulls and write a backslash each in their own way, so
+marks and days are joined from tables, thresholds are compared on whole numbers, and sums are cast to 64 bits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Literal
+
+import ibis
+import pyarrow as pa
+from ibis.expr.types import BooleanValue, IntegerValue, Table
+
+from belonging_research.tables.register_codes import (
+    CODE_BRIDGES,
+    CODES_CHANGED,
+    POSSIBLE,
+    REGISTER_CODES,
+    WATCHED_MARKS,
+)
+from belonging_research.tables.school_year import half_terms
+from belonging_research.tables.years import first_year
+
+Window = Literal["full_year", "two_terms", "autumn_term"]
+# Absence over part of a year is no guide to that of the whole, and persistent absence least of all: each number is of
+# one of the windows that the Department publishes.
+WINDOWS: dict[Window, tuple[int, ...]] = {
+    "autumn_term": (1, 2),
+    "two_terms": (1, 2, 3, 4),
+    "full_year": (1, 2, 3, 4, 5, 6),
+}
+YOUNGEST, OLDEST = 5, 15
+FEWEST_ENROLMENTS = 6
+
+_ENROLMENT = ("pupil", "urn")
+
+
+def session_counts(marks: Table, periods: Sequence[str], bridges: Sequence[str] = ()) -> Table:
+    """Half-days of each enrolment by half-term and how they count: one row per pupil, urn, period, half_term.
+
+    ``possible``, ``present``, ``approved_activity``, ``authorised``, ``unauthorised``, ``not_possible`` and
+    ``administrative`` are half-days; ``not_in_use`` those without a mark or with one that was no code on its day, which
+    are in none of the others and never an absence; ``marked_b`` and so on those with a mark of :data:`WATCHED_MARKS`.
+    ``bridges`` names entries of :data:`CODE_BRIDGES`; without any, each mark counts as on its day. Marks of other years
+    than ``periods`` are left out.
+    """
+    coded = marks.mutate(is_new=marks.day >= ibis.literal(CODES_CHANGED))
+    codes = _codes(bridges)
+    known = coded.left_join(codes, [coded.mark == codes.code, coded.is_new == codes.code_is_new])
+    days = _days(periods)
+    dated = known.inner_join(days, known.day == days.calendar_day)
+    counts = {name: _number(dated.counts == name) for name in sorted({c.counts for c in REGISTER_CODES})}
+    watched = {f"marked_{mark.lower()}": _number(dated.mark == mark) for mark in WATCHED_MARKS}
+    return dated.group_by([*_ENROLMENT, "period", "half_term"]).aggregate(
+        possible=_number(dated.counts.isin(POSSIBLE)), not_in_use=_number(dated.counts.isnull()), **counts, **watched
+    )
+
+
+def marks_not_in_use(marks: Table) -> Table:
+    """Marks that were no register code on their day, and how many of each: never taken for presence or absence."""
+    coded = marks.mutate(is_new=marks.day >= ibis.literal(CODES_CHANGED))
+    codes = _codes(())
+    unknown = coded.anti_join(codes, [coded.mark == codes.code, coded.is_new == codes.code_is_new])
+    return unknown.group_by("mark").aggregate(marks=unknown.count()).order_by("mark")
+
+
+def enrolment_absence(
+    counts: Table, pupils: Table, enrolments: Table, schools: Table, *, period: str, window: Window = "full_year"
+) -> Table:
+    """Absence of each enrolment over a window, by the counting rules of the published statistics.
+
+    ``counts`` is of :func:`session_counts`. One row per pupil and urn with marks in the window: half-days as there,
+    ``absent``, ``age`` on 31 August before the year, ``persistently_absent`` (a tenth of its possible half-days or
+    more) and ``severely_absent`` (half or more), null where nothing was possible or where marks that were no code
+    could tip it; and ``left_out``: why it is not counted, null where it is. The first reason that applies is given:
+
+    ``age_not_known``; ``not_aged_5_to_15``; ``boarder``; ``alternative_provision``; ``school_not_known``;
+    ``began_in_half_term_6``; ``no_possible_sessions``; ``school_under_6_enrolments``. Half-term 6 of those aged 15 is
+    in no count (study leave). Boarding that is not recorded leaves nobody out.
+    """
+    last = half_terms(period)[5].first_day
+    counted = counts.filter(counts.period == period, counts.half_term.isin(WINDOWS[window]))
+    aged = counted.left_join(_ages(pupils, period), "pupil").drop("pupil_right")
+    aged = aged.filter(~((aged.half_term == 6) & (aged.age == OLDEST)).fill_null(False))
+    names = [name for name in aged.columns if name not in (*_ENROLMENT, "period", "half_term", "age")]
+    summed = aged.group_by(list(_ENROLMENT)).aggregate(
+        age=aged.age.max(), **{name: aged[name].sum().cast("int64") for name in names}
+    )
+    rolls = enrolments.group_by(list(_ENROLMENT)).aggregate(
+        began=enrolments.first_day.min(), is_boarder=enrolments.is_boarder.fill_null(False).max()
+    )
+    whole = summed.left_join(rolls, list(_ENROLMENT)).drop("pupil_right", "urn_right")
+    whole = whole.left_join(schools.select("urn", "is_alternative_provision"), "urn").drop("urn_right")
+    whole = whole.mutate(absent=whole.authorised + whole.unauthorised)
+    reason = ibis.cases(
+        (whole.age.isnull(), "age_not_known"),
+        (~whole.age.between(YOUNGEST, OLDEST), "not_aged_5_to_15"),
+        (whole.is_boarder.fill_null(False), "boarder"),
+        (whole.is_alternative_provision.isnull(), "school_not_known"),
+        (whole.is_alternative_provision, "alternative_provision"),
+        ((whole.began >= ibis.literal(last)).fill_null(False), "began_in_half_term_6"),
+        (whole.possible == 0, "no_possible_sessions"),
+    )
+    judged = whole.mutate(left_out=reason)
+    # The rule is of enrolments aged 5 to 15, whatever else leaves them out.
+    small = ibis.window(group_by="urn")
+    of_age = _number(judged.age.between(YOUNGEST, OLDEST).fill_null(False)).over(small)
+    judged = judged.mutate(
+        left_out=ibis.ifelse(
+            judged.left_out.isnull() & (of_age < FEWEST_ENROLMENTS), "school_under_6_enrolments", judged.left_out
+        )
+    )
+    return judged.mutate(
+        persistently_absent=_is_at_least(judged, one_in=10), severely_absent=_is_at_least(judged, one_in=2)
+    ).drop("began", "is_boarder", "is_alternative_provision")
+
+
+def absence_rates(absence: Table, by: Sequence[str] = ()) -> Table:
+    """Rates of the enrolments that count, as proportions, all of them or by columns of ``absence``.
+
+    ``enrolments``, ``possible``, ``overall_absence_rate``, ``authorised_absence_rate``,
+    ``unauthorised_absence_rate``, ``persistent_absence_rate``, ``severe_absence_rate``, and the share of possible
+    half-days with each watched mark (``share_b``; D is no possible half-day, and its share is over these all the same).
+    Rates of absence weigh every half-day alike; persistent and severe absence every enrolment whose answer is known:
+    ``flags_not_known`` counts the others, ``not_in_use`` the half-days that are in no rate.
+    """
+    kept = absence.filter(absence.left_out.isnull())
+    possible = kept.possible.sum().cast("int64")
+    parts = {
+        "overall_absence_rate": kept.absent,
+        "authorised_absence_rate": kept.authorised,
+        "unauthorised_absence_rate": kept.unauthorised,
+        **{f"share_{mark.lower()}": kept[f"marked_{mark.lower()}"] for mark in WATCHED_MARKS},
+    }
+    shares = {name: _over(column.sum().cast("int64"), possible) for name, column in parts.items()}
+    flags = {
+        "persistent_absence_rate": _over(_number(kept.persistently_absent), kept.persistently_absent.count()),
+        "severe_absence_rate": _over(_number(kept.severely_absent), kept.severely_absent.count()),
+    }
+    unknown = {"not_in_use": kept.not_in_use.sum().cast("int64"), "flags_not_known": _number(_flags_not_known(kept))}
+    grouped = kept.group_by(list(by)) if by else kept
+    found = grouped.aggregate(enrolments=kept.count(), possible=possible, **shares, **flags, **unknown)
+    return found.order_by(list(by)) if by else found
+
+
+def left_out(absence: Table) -> Table:
+    """How many enrolments each counting rule leaves out, by its reason."""
+    gone = absence.filter(absence.left_out.notnull())
+    return gone.group_by("left_out").aggregate(enrolments=gone.count()).order_by("left_out")
+
+
+def _number(condition: BooleanValue) -> IntegerValue:
+    """How many rows meet a condition; a null meets none."""
+    found: IntegerValue = condition.fill_null(False).cast("int64").sum().cast("int64")
+    return found
+
+
+def _over(count: IntegerValue, of: IntegerValue) -> ibis.expr.types.FloatingValue:
+    """A proportion, null where there is nothing to divide by."""
+    return count.cast("float64") / of.nullif(0).cast("float64")
+
+
+def _is_at_least(enrolment: Table, *, one_in: int) -> BooleanValue:
+    """Whether one half-day in so many or more was missed, whatever the marks that were no code stand for.
+
+    On whole numbers: in floating point 38 of 380 falls on either side. Null where nothing was possible or the unknown
+    half-days, all present or all absent, would change the answer.
+    """
+    missed, possible, unknown = enrolment.absent, enrolment.possible, enrolment.not_in_use
+    surely = missed * one_in >= possible + unknown
+    perhaps = (missed + unknown) * one_in >= possible + unknown
+    return ibis.ifelse((possible > 0) & (surely == perhaps), surely, ibis.null("boolean"))
+
+
+def _flags_not_known(enrolment: Table) -> BooleanValue:
+    return enrolment.persistently_absent.isnull() | enrolment.severely_absent.isnull()
+
+
+def _ages(pupils: Table, period: str) -> Table:
+    """Age on 31 August before the year: a month of birth is enough, as that is the last day of one."""
+    year, month = pupils.birth_month.year(), pupils.birth_month.month()
+    age = first_year(period) - year - (month > 8).cast("int64")
+    return pupils.select("pupil", age=age.cast("int64"))
+
+
+def _codes(bridges: Sequence[str]) -> Table:
+    """Register codes with the side of August 2024 on which each was in use, bridged."""
+    changed = {mark: bridge.counts for bridge in (CODE_BRIDGES[name] for name in bridges) for mark in bridge.marks}
+    rows = [
+        (code.mark, is_new, changed.get(code.mark, code.counts))
+        for code in REGISTER_CODES
+        for is_new in (False, True)
+        if (code.first_day is None or is_new) and (code.last_day is None or not is_new)
+    ]
+    names = ("code", "code_is_new", "counts")
+    return ibis.memtable(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))))
+
+
+def _days(periods: Sequence[str]) -> Table:
+    """Every day of some academic years with its half-term."""
+    rows = [
+        (half.first_day + dt.timedelta(days=n), half.period, half.number)
+        for period in periods
+        for half in half_terms(period)
+        for n in range((half.last_day - half.first_day).days + 1)
+    ]
+    day, period, number = (list(column) for column in zip(*rows, strict=True))
+    columns = {"calendar_day": pa.array(day, pa.date32()), "period": period, "half_term": pa.array(number, pa.int64())}
+    return ibis.memtable(pa.table(columns))
