@@ -271,11 +271,13 @@ class Released:
         columns = {
             "false better": ["said_better"], "false worse": ["said_worse"], "ranges held": ["coverage"],
             "worst better": ["said_better"], "worst worse": ["said_worse"], "worst held": ["coverage"],
-            "noticed": ["size_01", "size_03", "size_05"],
+            "noticed": ["size_01", "size_03", "size_05"], "cannot tell": ["cannot_tell"],
+            "planted noticed": ["noticed"], "planted better": ["said_better"],
         }  # fmt: skip
         table = next((table for table in self.tables if table.id == "calibration"), Table(id="none", rows=()))
         names = columns[quantity.removesuffix(" of 100")]
-        rows = [row for row in table.rows if row["part"] == "b" and row["group"] == "all"]
+        part = "c" if quantity.startswith("planted") else "b"
+        rows = [row for row in table.rows if row["part"] == part and row["group"] == "all"]
         return [float(row[name]) for row in rows for name in names if row[name]]
 
     def _levels(self, finding: Mapping[str, Any], when: str, group: str, notebook: str) -> list[float]:

@@ -272,7 +272,7 @@ def _shipped(folder: Path, monkeypatch: pytest.MonkeyPatch, **row: Any) -> None:
     """A record of one row for the shipped plan, where the check looks for it."""
     usual = {"part": "b", "world": "2024/25 by 2023/24", "group": "all", "outcome": PRIMARY, "n_worlds": 147,
              "size_01": 0.02, "size_03": 0.06, "size_05": 0.07, "said_better": 0.01, "said_worse": 0.02,
-             "coverage": 0.93}  # fmt: skip
+             "cannot_tell": 0.97, "coverage": 0.93}  # fmt: skip
     path = folder / "record.json"
     path.write_text(json.dumps({"rows": [usual | row]}), "utf-8")
     monkeypatch.setattr(calibrated, "find_calibration", lambda digest: path if digest == plan().digest else None)

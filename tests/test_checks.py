@@ -1419,6 +1419,7 @@ def shipped_for(
         "size_03": 0.0,
         "size_05": 0.0,
         "said_better": 0.01,
+        "cannot_tell": 0.97,
         "said_worse": 0.02,
         "coverage": 0.94,
     }
@@ -1457,8 +1458,16 @@ def test_what_was_noticed_where_nothing_was_done(
     assert (result.power, result.direction) == (None, 0)
     assert result.table is not None
     assert result.table.to_pylist() == [
-        {"noticed": size, "said_better": 0.01, "said_worse": 0.02, "coverage": 0.94, "n_worlds": 99}
+        {
+            "noticed": size,
+            "said_better": 0.01,
+            "said_worse": 0.02,
+            "cannot_tell": 0.97,
+            "coverage": 0.94,
+            "n_worlds": 99,
+        }
         | dict.fromkeys(("worst_world", "worst_said_better", "worst_said_worse", "worst_coverage"))
+        | dict.fromkeys(("planted_noticed", "planted_said_better"))
     ]
     assert result.sentence == (
         "With each of 99 other councils in Dorset's place in 2024/25, where no change is assumed, placebos "

@@ -274,10 +274,16 @@ WHERE = "overall absence in Dorset since September 2024"
             f"We cannot tell yet whether {WHERE} differed from what its comparison mix predicts.",
         ),
         (
-            a_finding(failed=("base_year", "other_events")),
+            a_finding(an_estimate(value=0.0060, half=0.004, p_value=0.0068), failed=("base_year", "other_events")),
             f"We cannot tell whether {WHERE} differed from what its comparison mix predicts, because the "
-            "answer depends on which earlier years it is measured from (a doubt: other things happened here "
+            "best guess moves with the earlier years it is measured from (a doubt: other things happened here "
             "at the same time).",
+        ),
+        (
+            a_finding(failed=("base_year",)),
+            f"We cannot tell yet whether {WHERE} differed from what its comparison mix predicts, because chance "
+            "alone could make such a difference (a doubt: the best guess moves with the earlier years it is measured "
+            "from).",
         ),
         (
             a_finding(an_estimate(value=-0.0002, half=0.001)),
@@ -481,7 +487,8 @@ def test_what_is_ruled_out_names_its_range_and_the_other_ways() -> None:
 
 def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> None:
     """Noticed beside meant, said after the checks, and the window across the pandemic, as the record has them."""
-    row = {"noticed": 0.0204, "said_better": 0.0, "said_worse": 0.0, "coverage": 0.932, "n_worlds": 147}
+    row = {"noticed": 0.0204, "said_better": 0.0, "said_worse": 0.0, "cannot_tell": 1.0, "coverage": 0.932}
+    row |= {"n_worlds": 147, "planted_noticed": 1.0, "planted_said_better": 0.0952}
     worst = {"worst_said_better": 0.0338, "worst_said_worse": 0.0608, "worst_coverage": 0.8919}
     both = pa.Table.from_pylist([row | worst | {"worst_world": "2023/24 by 2018/19"}])
     text = council_words(checked(calibrated_size={"table": both}))
@@ -491,18 +498,25 @@ def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> Non
     ) in text
     assert (
         "Of 100 other councils, where no change is assumed, this look’s test noticed a difference in 2 (1 is meant). "
-        "Judged as by all looks together (5 are meant), and after its checks, the method said better for 0 and worse "
-        "for 0; in another window, across the pandemic, better for 3 and worse for 6."
+        "With the false alarms that all looks are allowed (5 in 100), and after its checks, the method said better for "
+        "0, worse for 0 and can’t tell for 100; in another window, across the pandemic, better for 3 and worse for 6. "
+        "With a gain planted in their figures, twice as large as can be noticed 4 times in 5, the test noticed 100 and "
+        "the method said better for 10: in the others a check of their figures forbade an answer."
     ) in text
     near = pa.Table.from_pylist([row | worst | {"worst_world": "2018/19 by 2017/18"}])
     assert "in another window (2018 to 2019 by 2017 to 2018), better" in council_words(
         checked(calibrated_size={"table": near})
     )
-    none = pa.Table.from_pylist([row | dict.fromkeys(("worst_world", *worst))])
+    unknown = ("worst_world", *worst, "planted_noticed", "planted_said_better")
+    none = pa.Table.from_pylist([row | dict.fromkeys(unknown)])
     text = council_words(checked(calibrated_size={"table": none}))
+    assert "planted" not in text
     assert "did so 93 times in 100." in text
     assert "another window" not in text
     assert "On real councils" not in council_words(a_finding())
+
+
+NOTICED = an_estimate(value=0.0060, half=0.004, p_value=0.0068)
 
 
 @pytest.mark.parametrize(
@@ -510,13 +524,17 @@ def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> Non
     [
         (a_finding(), "Can’t tell yet: overall absence in Dorset, best guess 0.16 points higher than expected"),
         (
-            a_finding(failed=("leave_one_region",)),
-            "Can’t tell, because the answer hangs on one region: overall absence in Dorset, best guess 0.16 points "
+            a_finding(NOTICED, failed=("leave_one_region",)),
+            "Can’t tell, because the best guess hangs on one region: overall absence in Dorset, best guess 0.60 points "
             "higher than expected",
         ),
         (
+            a_finding(NOTICED, failed=("leave_one_region", "base_year")),
+            "Can’t tell, because of 2 checks: overall absence in Dorset, best guess 0.60 points higher than expected",
+        ),
+        (
             a_finding(failed=("leave_one_region", "base_year")),
-            "Can’t tell, because of 2 checks: overall absence in Dorset, best guess 0.16 points higher than expected",
+            "Can’t tell yet: overall absence in Dorset, best guess 0.16 points higher than expected",
         ),
         (
             a_finding(an_estimate("permanent_exclusion_rate", 0.005, 0.06)),
@@ -527,7 +545,7 @@ def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> Non
     ],
 )
 def test_titles_follow_the_rule(finding: Finding, title: str) -> None:
-    """A guess that may be chance never leads; a failed check is the reason given, not chance."""
+    """A guess that may be chance never leads; a failed check is the reason given only where it decides."""
     assert words_council.headline(a_story(finding)) == title
 
 
@@ -545,7 +563,10 @@ def test_yet_only_where_more_is_to_come() -> None:
 
 def test_small_chances_and_several_untested_checks_read_as_english() -> None:
     """An article where one belongs, and one "could not be checked" for all."""
-    assert "This test had less than a 1 in 100 chance of" in council_words(a_finding(an_estimate(power_at_sesoi=0.004)))
+    unlikely = council_words(a_finding(an_estimate(power_at_sesoi=0.004)))
+    assert "This test was no likelier to notice an effect worth having" in unlikely
+    assert "than to raise a false alarm." in unlikely
+    assert "1 in 100 chance" not in unlikely
     untested = checked(false_start={"status": "no_test"}, sources_agree={"status": "no_test"})
     assert words_council.verdict(a_story(untested)).endswith(
         "(a doubt: it could not be checked whether a difference already showed the year before the start or whether "
@@ -617,7 +638,9 @@ def test_years_that_have_figures_are_told_where_another_has_none() -> None:
         "2.70% in 2023 to 2024; 2022 to 2023 not in the files read here",
         "3.14% in 2025 to 2026; 2024 to 2025 not in the files read here",
     )
-    assert words_council.happened(a_story(of, last))[1].endswith("in 2024 to 2025 are not in those used here.")
+    assert words_council.happened(a_story(of, last))[1].endswith(
+        "in 2024 to 2025 are not in those used here; they are usually out by July 2026."
+    )
     assert cells(levels(*PLAN.base)) == ("2.70%", "not in the files read here")
 
 

@@ -805,6 +805,27 @@ def test_an_extract_is_as_at_the_day_on_which_it_was_fetched(tmp_path: Path) -> 
     assert load(tmp_path, data_as_at=extract.data_as_at).asked is None
 
 
+def test_when_the_daily_figures_were_taken(tmp_path: Path) -> None:
+    """Their own folder's record decides, and no other file; without one the last snapshot or a later day asked for."""
+    daily_files, yearly = tmp_path / "daily", tmp_path / "yearly"
+    for folder in (daily_files, yearly):
+        folder.mkdir()
+    write(daily_files, "a.csv", snapshot_rows())
+    write(yearly, "b.csv", table(absence))
+
+    def taken(day: str = "") -> str:
+        asked = dt.date.fromisoformat(day) if day else None
+        extract = load_extract([daily_files, yearly], PLAN, through="2024/25", data_as_at=asked)
+        return str(extract.daily_taken("838"))
+
+    assert (taken(), taken("2026-01-10"), taken("2023-10-20")) == ("2023-10-12", "2026-01-10", "2023-10-20")
+    origin_for(yearly, ["b.csv"])
+    assert taken() == "2023-10-12"
+    origin_for(daily_files, ["a.csv"])
+    assert (taken(), taken("2026-01-10")) == ("2025-03-20", "2025-03-20")
+    assert load(yearly).daily_taken("838") is None
+
+
 def test_weeks_are_counted_and_left_out(tmp_path: Path) -> None:
     """Rows of weeks in the layout of a year are left out and counted, though they share the year's columns."""
     write(tmp_path, "year.csv", daily())

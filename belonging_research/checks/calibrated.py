@@ -23,10 +23,11 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
 
     Critical values are those of the year before, carried to the first post year; two Monte Carlo errors are allowed.
     Serious ``no_test``, and so a caution, where it was not measured for this plan's digest and outcome. ``table`` has
-    one row: what was noticed and said in that window, and what was said in the worst of the others (null if none).
+    one row: what was noticed and said in that window, what was said in the worst of the others, and what was made of a
+    gain planted there that is twice as large as can be noticed 4 times in 5 (null where there is none).
     """
     alpha = plan.alpha(panel.report_year)
-    row, worst = _measured(plan, estimate.outcome)
+    row, worst, planted = _measured(plan, estimate.outcome)
     size = None if row is None else row.get(_SIZES.get(alpha, ""))
     if row is None or size is None:
         words = "How often this method is wrong where no change is assumed has not been measured for this plan."
@@ -38,7 +39,8 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
         f"is assumed, placebos of the year before noticed a difference in {100 * size:.1f} of 100, where "
         f"{100 * alpha:.0f} are meant and up to {100 * limit:.1f} can be chance."
     )
-    said = {name: [row[name]] for name in ("said_better", "said_worse", "coverage", "n_worlds")}
+    said = {name: [row[name]] for name in ("said_better", "said_worse", "cannot_tell", "coverage", "n_worlds")}
+    said |= {f"planted_{name}": [planted[name] if planted else None] for name in ("noticed", "said_better")}
     other = {f"worst_{name}": [worst[name] if worst else None] for name in _OF_WORST}
     return (_result(status, sentence, size, limit, pa.table({"noticed": [size], **said, **other})),)
 
@@ -50,18 +52,24 @@ def _result(status: Status, sentence: str, value: float | None, limit: float | N
     )  # fmt: skip
 
 
-def _measured(plan: Plan, outcome: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+_Rows = tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any] | None]
+
+
+def _measured(plan: Plan, outcome: str) -> _Rows:
     """The row of every council in the plan's first post year, where one was measured for this very plan.
 
-    Beside it the row of the other window that said most falsely, of equals the one whose ranges held least often.
+    Beside it the row of the other window that said most falsely, of equals the one whose ranges held least often; and
+    the row of the same councils with a gain planted of twice the detectable effect.
     """
     path = find_calibration(plan.digest)
     if path is None:
-        return None, None
+        return None, None, None
     rows = json.loads(path.read_text("utf-8"))["rows"]
     start = f"{plan.post[0]} by "
-    every = [r for r in rows if r["part"] == "b" and r["group"] == "all" and r["outcome"] == outcome]
+    whole = [r for r in rows if r["group"] == "all" and r["outcome"] == outcome]
+    every = [r for r in whole if r["part"] == "b"]
     own = next((row for row in every if row["world"].startswith(start)), None)
     others = [row for row in every if not row["world"].startswith(start)]
     worst = max(others, key=lambda r: (r["said_better"] + r["said_worse"], -r["coverage"]), default=None)
-    return own, worst
+    planted = next((r for r in whole if own and r["world"] == f"{own['world']}, planted 2M"), None)
+    return own, worst, planted

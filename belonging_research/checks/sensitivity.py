@@ -262,7 +262,8 @@ def settled(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, 
         return (answer(name, "no_test", "serious", sentence, limit=weeks),)
     age = (panel.data_as_at - last).days / 7
     fresh = panel.data_as_at - last < SETTLED_AFTER
-    sentence = f"The last daily figures of {year} are of {last.day} {last:%B %Y}, {age:.0f} weeks old when taken; " + (
+    taken = f"{age:.0f} weeks old when taken" if age else "and no record says that they were taken later"
+    sentence = f"The last daily figures of {year} are of {last.day} {last:%B %Y}, {taken}; " + (
         "they may still be corrected, so no verdict yet." if fresh else "corrections have had time to come in."
     )
     return (answer(name, "fail" if fresh else "pass", "serious", sentence, value=age, limit=weeks),)

@@ -124,7 +124,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     census rates where :data:`tables.BOUNDARIES` says so.
 
     Returns a table of :data:`tables.OUTCOMES`, sorted by its key, whose schema metadata holds ``report_year``,
-    ``data_as_at`` (:attr:`Extract.daily_taken`, or empty) and ``digest`` (of extract and plan). A missing number keeps
+    ``data_as_at`` (:meth:`Extract.daily_taken`, or empty) and ``digest`` (of extract and plan). A missing number keeps
     its reason. Raises as :func:`refuse_unknown_controls`, and :class:`SourceError` where two figures stand for one.
     """
     refuse_unknown_controls(plan)
@@ -139,7 +139,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     outcomes = outcomes[columns].astype(dict.fromkeys(_REPEATED, "category"))
     outcomes = outcomes.sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
     _refuse_two_of_one(outcomes)
-    taken = extract.daily_taken
+    taken = extract.daily_taken(plan.treated[0].unit)
     schema = OUTCOMES.schema.with_metadata(
         {
             "report_year": extract.report_year,

@@ -10,7 +10,7 @@ import pyarrow as pa
 from belonging_research.panel.building import Panel, deciding_source, series
 from belonging_research.panel.comparing import Comparison
 from belonging_research.plan import Plan
-from belonging_research.tables import Source
+from belonging_research.tables import PHASES, Source
 
 LEVELS = pa.schema(
     [(name, pa.string()) for name in ("outcome", "source", "group", "period")] + [("value", pa.float64())]
@@ -22,7 +22,8 @@ def levels(panel: Panel, plan: Plan) -> pa.Table:
 
     Columns outcome, source, group, period, value (proportion; events per pupil for suspensions and exclusions). The
     source is that which decides the report year, else the census. Means of councils are unweighted, and left out of
-    a year in which one of them has no figure.
+    a year in which one of them has no figure. In the daily series the country is made of its phases as every council
+    is: the Total that is printed for it weighs schools that sent no register, and is no ratio of its own counts.
     """
     post = tuple(p for p in plan.post if p <= panel.report_year)
     rows: list[dict[str, str | float]] = []
@@ -45,7 +46,7 @@ def levels(panel: Panel, plan: Plan) -> pa.Table:
 
 def _groups(panel: Panel, plan: Plan, outcome: str, source: Source) -> dict[str, pd.Series[Any]]:
     council = series(panel, outcome, source=source)
-    country = series(panel, outcome, source=source, level="national")
+    country = _country(panel, outcome, source)
     unit = panel.treated[0]
     near = [n for n in panel.neighbours.get(unit, ())[: plan.estimator.neighbours] if n in council.index]
     groups: dict[str, pd.Series[Any]] = {}
@@ -54,8 +55,25 @@ def _groups(panel: Panel, plan: Plan, outcome: str, source: Source) -> dict[str,
     if near:
         groups["Similar councils"] = council.loc[near].mean().where(council.loc[near].notna().all())
     if len(country):
-        groups[plan.country] = country.iloc[0]
+        groups[plan.country] = country
     return groups
+
+
+def _country(panel: Panel, outcome: str, source: Source) -> pd.Series[Any]:
+    """The country's whole-year values by academic year; of the daily series the phases', pooled by their counts."""
+    if source == "census":
+        printed = series(panel, outcome, source=source, level="national")
+        return printed.iloc[0] if len(printed) else pd.Series(dtype=float)
+    parts = [panel.parts.get((outcome, source, phase, "national")) for phase in PHASES if phase != "all"]
+    rows: pd.DataFrame = pd.concat(
+        [pd.DataFrame({"period": [], "interval_end": [], "numerator": [], "denominator": []})]
+        + [part.to_pandas(date_as_object=True) for part in parts if part is not None]
+    )
+    counted = rows[rows["interval_end"].isna()].dropna(subset=["numerator", "denominator"])
+    by_year = counted.groupby("period")[["numerator", "denominator"]].agg(["sum", "count"])
+    whole = by_year[by_year[("numerator", "count")] == sum(part is not None for part in parts)]
+    pooled: pd.Series[Any] = whole[("numerator", "sum")] / whole[("denominator", "sum")]
+    return pooled
 
 
 def left_out(panel: Panel, *comparisons: Comparison) -> pa.Table:

@@ -8,14 +8,10 @@ from belonging_research.sources.batch import published
 from belonging_research.sources.layouts import Family
 
 
-def usually_out(story: Story, *, yearly: bool = True) -> str:
-    """The month by which figures of its report year are usually out: "March 2027"."""
+def usually_out(story: Story, period: str, *, yearly: bool = True) -> str:
+    """The month by which its figures of a school year are usually out: "March 2027"."""
     family: Family = "exclusions" if story.finding.domain == "exclusions" else "absence"
-    day = (
-        published(family, "academic_year", story.report_year)
-        if yearly
-        else published("daily", "year_to_date", story.report_year)
-    )
+    day = published(family, "academic_year", period) if yearly else published("daily", "year_to_date", period)
     return f"{day:%B %Y}"
 
 
@@ -26,8 +22,8 @@ def later(story: Story) -> list[str]:
     sentences, looks = [], story.later_looks
     if story.provisional:
         sentences.append(
-            f"Next: the yearly figures of {year(story.report_year)}, usually out by {usually_out(story)}, will check "
-            "these daily ones."
+            f"Next: the yearly figures of {year(story.report_year)}, usually out by "
+            f"{usually_out(story, story.report_year)}, will check these daily ones."
         )
     if not looks:
         return [*sentences, "The plan has no later test of it."]

@@ -223,13 +223,26 @@ def _said_effects(finding: Finding, plan: Plan, measure: Scale) -> list[Quoted]:
     could = noticing(finding)
     for quantity, size in (("noticed 4 in 5", could.effect), ("promised 4 in 5", estimate.detectable)):
         if size is not None:
-            said.append(_quoted(finding, quantity, sign * size, measure.effect(sign * size)))
+            said.append(_quoted(finding, quantity, *_noticed(estimate, sign * size, measure)))
     if could.chance is not None:
         said.append(_quoted(finding, "chance", could.chance, chance(could.chance).removeprefix("about ")))
     said.append(_quoted(finding, "councils", float(estimate.n_reference), str(estimate.n_reference)))
     for name in ("detectable_05", "power_at_sesoi"):
         said += _said_plainly(finding, estimate, name, measure)
     return said if finding.verdict == "not_assessed" else [*said, *_said_result(finding, plan, estimate, measure)]
+
+
+def has_room(estimate: Estimate, effect: float) -> bool:
+    """Whether a level can be that much lower than predicted: no rate falls below 0."""
+    level = estimate.predicted * (100 if estimate.unit == "per_100_pupils" else 1)
+    return estimate.unit == "log_ratio" or -effect <= level
+
+
+def _noticed(estimate: Estimate, effect: float, measure: Scale) -> tuple[float, str]:
+    """What is noticed 4 times in 5, in the better direction where the level has room for it, and its words."""
+    if has_room(estimate, effect):
+        return effect, measure.effect(effect)
+    return -effect, f"{measure.effect(-effect)} (no fall could be)"
 
 
 def _said_plainly(finding: Finding, estimate: Estimate, name: str, measure: Scale) -> list[Quoted]:
@@ -286,9 +299,11 @@ def _said_calibrated(finding: Finding, plan: Plan) -> list[Quoted]:
     of_100 = {
         "noticed": row["noticed"], "noticed meant": finding.alpha,
         "all looks meant": sum(look.alpha for look in plan.looks),
-        "false better": row["said_better"], "false worse": row["said_worse"], "ranges held": row["coverage"],
-        "ranges meant": 0.95,
+        "false better": row["said_better"], "false worse": row["said_worse"], "cannot tell": row["cannot_tell"],
+        "ranges held": row["coverage"], "ranges meant": 0.95,
     }  # fmt: skip
+    if row["planted_noticed"] is not None:
+        of_100 |= {"planted noticed": row["planted_noticed"], "planted better": row["planted_said_better"]}
     if row["worst_world"] is not None:
         better, worse, held = (row[f"worst_{name}"] for name in ("said_better", "said_worse", "coverage"))
         if better + worse > row["said_better"] + row["said_worse"]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from belonging_research.present.bar import verdict_bar
 from belonging_research.present.dates import later, more_to_come, usually_out
-from belonging_research.present.doubts import because, because_briefly, doubts
+from belonging_research.present.doubts import because, because_briefly, doubts, open_anyway
 from belonging_research.present.numbers import listed, year
 from belonging_research.present.story import Story
 from belonging_research.present.trends import MIX, SIMILAR, Trend, change
@@ -33,7 +33,8 @@ def short(story: Story) -> str:
         return "Withheld"
     if finding.rule == 1 or (finding.verdict == "not_assessed" and _only_described(story)):
         return "Described only"
-    yet = " yet" if finding.verdict == "cannot_tell" and finding.rule != 2 and more_to_come(story) else ""
+    forbidden = finding.rule == 2 and not open_anyway(story)
+    yet = " yet" if finding.verdict == "cannot_tell" and not forbidden and more_to_come(story) else ""
     return f"{VERDICTS[finding.verdict]}{yet}"
 
 
@@ -110,12 +111,11 @@ def _at(story: Story, here: Trend, when: str, years: str) -> str:
 
 def _not_out(story: Story) -> str:
     seen = [period for period, _ in story.here.seen] if story.here else []
-    if story.report_year in seen:
-        missing = listed([year(each) for each in story.finding.post if each not in seen])
-        return f"Figures on {_low(story.subject)} in {missing} are not in those used here."
+    missing = [each for each in story.finding.post if each not in seen] or [story.report_year]
+    out = [usually_out(story, each, yearly=not story.provisional) for each in missing]
     return (
-        f"Figures on {_low(story.subject)} in {year(story.report_year)} are not in those used here; they are usually "
-        f"out by {usually_out(story, yearly=not story.provisional)}."
+        f"Figures on {_low(story.subject)} in {listed([year(each) for each in missing])} are not in those used here; "
+        f"they are usually out by {listed(out)}."
     )
 
 

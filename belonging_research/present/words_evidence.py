@@ -79,13 +79,15 @@ def _small(story: Story) -> list[str]:
 def _power(story: Story) -> list[str]:
     said, sentences = story.said, []
     worth = f"an effect worth having ({said['smallest gain']})"
-    if "chance" in said:
+    likely = noticing(story.finding).chance
+    if likely is not None and likely <= story.finding.alpha:
+        sentences.append(f"This test was no likelier to notice {worth} than to raise a false alarm.")
+    elif "chance" in said:
         odds = said["chance"]
         about = odds.replace("than ", "than a ") if odds.startswith(("less", "more")) else f"about a {odds}"
         sentences.append(f"This test had {about} chance of noticing {worth}.")
     if "noticed 4 in 5" in said:
         sentences.append(f"An effect of {said['noticed 4 in 5']} would have been noticed 4 times in 5.")
-    likely = noticing(story.finding).chance
     if likely is not None and likely < 0.5 and "exaggeration" in said:
         sentences.append(
             "An effect of the size worth having, if noticed here, would on average look "
@@ -118,12 +120,20 @@ def _wrong(story: Story) -> list[str]:
         if "worst better of 100" in said
         else ""
     )
-    return [
+    sentences = [
         f"Of 100 other councils, where no change is assumed, this look’s test noticed a difference in "
-        f"{said['noticed of 100']} ({meant} {'is' if meant == '1' else 'are'} meant). Judged as by all looks together "
-        f"({said['all looks meant of 100']} are meant), and after its checks, the method said better for "
-        f"{said['false better of 100']} and worse for {said['false worse of 100']}{worst}."
+        f"{said['noticed of 100']} ({meant} {'is' if meant == '1' else 'are'} meant). With the false alarms that all "
+        f"looks are allowed ({said['all looks meant of 100']} in 100), and after its checks, the method said better "
+        f"for {said['false better of 100']}, worse for {said['false worse of 100']} and can’t tell for "
+        f"{said['cannot tell of 100']}{worst}."
     ]
+    if "planted noticed of 100" in said:
+        sentences.append(
+            "With a gain planted in their figures, twice as large as can be noticed 4 times in 5, the test noticed "
+            f"{said['planted noticed of 100']} and the method said better for {said['planted better of 100']}: in the "
+            "others a check of their figures forbade an answer."
+        )
+    return sentences
 
 
 def _window(story: Story) -> str:

@@ -120,9 +120,8 @@ def sentences(plan: Plan, rows: Sequence[Row]) -> list[str]:
             f"Where the effect was twice what it can notice 4 times in 5, it said so in "
             f"{100 * (twice.right_verdicts or 0):.0f} of 100."
         )
-    return said + [
-        _window(row, plan) for row in rows if row.part == "b" and row.group == "all" and row.outcome == PRIMARY
-    ]
+    said += [_window(row, plan) for row in rows if row.part == "b" and row.group == "all" and row.outcome == PRIMARY]
+    return said + [_planted(row) for row in rows if row.part == "c" and row.group == "all" and row.truth]
 
 
 def _window(row: Row, plan: Plan) -> str:
@@ -130,7 +129,8 @@ def _window(row: Row, plan: Plan) -> str:
     told = (
         f"With each of {row.n_worlds} real councils in {plan.place}’s place in {judged}, judged at "
         f"{_alpha(STUDY_ALPHA)} by what was usual in {carried}, and where no change is assumed, it said better for "
-        f"{100 * row.said_better:.1f} in 100 and worse for {100 * row.said_worse:.1f}. "
+        f"{100 * row.said_better:.1f} in 100, worse for {100 * row.said_worse:.1f} and can’t tell for "
+        f"{100 * row.cannot_tell:.1f}. "
         f"{_beside(row.said_better + row.said_worse, row.false_verdicts_mcse, STUDY_ALPHA)}"
     )
     if row.size_01 is None or row.size_03 is None or row.size_05 is None:
@@ -139,6 +139,15 @@ def _window(row: Row, plan: Plan) -> str:
         f"{told} Before any check, {100 * row.size_01:.1f} in 100 were noticed at alpha 0.01, "
         f"{100 * row.size_03:.1f} at 0.03 and {100 * row.size_05:.1f} at 0.05"
         f"{_more(row.size_05, row.false_verdicts_mcse, 0.05)}."
+    )
+
+
+def _planted(row: Row) -> str:
+    """What was made of a gain planted in real figures: noticed, said, and what checks forbade."""
+    return (
+        f"{row.sentence.rstrip('.')}: noticed in {100 * row.noticed:.0f} of 100 at {_alpha(STUDY_ALPHA)}, called "
+        f"better in {100 * (row.right_verdicts or 0):.0f}. Where it was noticed and not called so, a check forbade an "
+        "answer: most often, too few of that council’s schools sent registers, or their number moved."
     )
 
 

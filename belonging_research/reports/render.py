@@ -23,6 +23,7 @@ _H1 = re.compile(r"^#[ \t]+(?P<title>.+?)[ \t#]*$", re.M)
 _TABLE = re.compile(r"<table\b.*?</table>", re.S)
 _CAPTION = re.compile(r"<caption>(.*?)</caption>", re.S)
 _TAG = re.compile(r"<[^>]+>")
+_NARROW = 400.0  # points; canvas.NARROW is under it, canvas.WIDTH over it
 _WIDTH = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"')
 _HEADING = re.compile(r"(</?h)([1-6])(?=[\s>])")
 
@@ -199,10 +200,16 @@ def _figure(svg: str, title: str, alt: str, table: str) -> str:
         else ""
     )
     width = _WIDTH.search(svg)
-    widest = f' style="max-width:{float(width.group(1)) / 9.7:.0f}rem"' if width else ""
+    points = float(width.group(1)) if width else 0.0
+    widest = (
+        f' style="max-width:{points / 9.7:.0f}rem{";min-width:34rem" if points > _NARROW else ""}"' if width else ""
+    )
+    picture = f'<img class="plate"{widest} alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
+    if points > _NARROW:  # its words would be too small on a telephone: there it scrolls
+        label = html.escape(f"Picture: {title.rstrip('.')}")
+        picture = f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{picture}</div>'
     return (
-        f'<figure class="picture">\n<img class="plate"{widest} alt="{html.escape(alt)}" '
-        f'src="data:image/svg+xml;base64,{data}">\n'
+        f'<figure class="picture">\n{picture}\n'
         f"<figcaption><strong>{html.escape(title.rstrip('.'))}.</strong></figcaption>\n"
         f"{under}</figure>"
     )

@@ -96,9 +96,9 @@ def run_notebooks(waves: Sequence[Sequence[Job]], workers: int, finished: Callab
             for job in wave:
                 if job not in waiting:
                     finished(job.name)
-            with _deaf_to_interrupts():
-                futures = {pool.submit(_execute, job): job for job in waiting}
             try:
+                with _deaf_to_interrupts():
+                    futures = {pool.submit(_execute, job): job for job in waiting}
                 failures = _collect(futures, finished)
             except BaseException:
                 hold.close()

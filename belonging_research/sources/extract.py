@@ -57,16 +57,20 @@ class Extract:
     digest: str
     asked: dt.date | None = None
 
-    @property
-    def daily_taken(self) -> dt.date | None:
-        """The day on which the daily figures were taken, as far as is known.
+    def daily_taken(self, unit: str) -> dt.date | None:
+        """The day on which a unit's last daily snapshot was taken, as far as is known; None where it has none.
 
-        The day asked for, else the latest day of the files that hold them (:func:`account.dated`). None without any.
+        The day of the record of the folder that holds it. Without a record the day asked for, since whoever asks for
+        figures as at a day vouches for having them as of it, else the snapshot's own.
         """
-        if self.asked is not None:
-            return self.asked
-        layouts = pc.unique(self.figures["layout"].filter(pc.equal(self.figures["source"], "daily"))).to_pylist()
-        return max((file.as_at for file in self.files if file.as_at and file.layout in layouts), default=None)
+        daily = pc.and_(pc.equal(self.figures["source"], "daily"), pc.is_valid(self.figures["as_at"]))
+        own = self.figures.filter(pc.and_(daily, pc.equal(self.figures["unit"], unit)))
+        last: dt.date | None = pc.max(own["as_at"]).as_py()
+        if last is None:
+            return None
+        holding = set(own.filter(pc.equal(own["as_at"], last))["source_file"].to_pylist())
+        records = [file.as_at for file in self.files if file.file in holding and file.dated_by == "fetched"]
+        return max(filter(None, records or (self.asked, last)))
 
 
 def load_extract(

@@ -21,7 +21,7 @@ from belonging_research.present.figures.canvas import (
     blank,
     room,
 )
-from belonging_research.present.story import Story
+from belonging_research.present.story import Story, has_room
 
 HEIGHT = 3.9
 
@@ -37,7 +37,7 @@ def draw(story: Story, estimate: Estimate, *, title: str, stamp: str) -> Drawing
     axes.set_xlim(-reach, reach)
     axes.set_ylim(0, 1)
     _zones(axes, story, reach)
-    _detectable(axes, story, noticing(story.finding).effect)
+    _detectable(axes, story, estimate, noticing(story.finding).effect)
     for width, level in zip((7.0, 3.2, 1.4), levels, strict=False):
         low, high = (measure.number(max(-9, min(9, each))) for each in ends[level])
         axes.plot([low, high], [0.5, 0.5], color=NAVY, lw=width, solid_capstyle="butt", zorder=3)
@@ -72,9 +72,12 @@ def _reach(story: Story, ends: list[float]) -> float:
     finite = [abs(measure.number(end)) for end in ends if math.isfinite(end)]
     sizes = [1.8 * abs(measure.number(story.finding.sesoi)), *finite]
     noticed = noticing(story.finding).effect
-    if noticed is not None:
-        sizes += [abs(measure.number(noticed)), abs(measure.number(-noticed))]
-    return 1.12 * max(sizes)
+    if noticed is None:
+        return 1.12 * max(sizes)
+    marked = max(abs(measure.number(noticed)), abs(measure.number(-noticed)))
+    reach = 1.12 * max(*sizes, marked)
+    # Words about a mark near the middle of a half have room neither inside nor outside it.
+    return marked / 0.47 if 0.47 < marked / reach < 0.62 else reach
 
 
 def _zones(axes: Axes, story: Story, reach: float) -> None:
@@ -95,11 +98,13 @@ def _zones(axes: Axes, story: Story, reach: float) -> None:
     )  # fmt: skip
 
 
-def _detectable(axes: Axes, story: Story, noticed: float | None) -> None:
+def _detectable(axes: Axes, story: Story, estimate: Estimate, noticed: float | None) -> None:
     if noticed is None:
         return
     measure = story.scale
     for sign in (story.favourable, -story.favourable):
+        if not has_room(estimate, sign * noticed):
+            continue
         at = measure.number(sign * noticed)
         axes.plot([at], [0.17], marker="^", ms=8, color=PLUM, zorder=4)
         inwards = abs(at) > axes.get_xlim()[1] / 2  # where there is more room
