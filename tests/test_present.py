@@ -339,6 +339,8 @@ def test_cannot_tell_informs() -> None:
     assert words_council.informs(story) == [
         "By this comparison, anything beyond what is still possible is ruled out. Ranges made this way are meant to "
         "hold the truth 98 times in 100.",
+    ]
+    assert words_council.how_sure(story) == [
         "This test had about a 1 in 6 chance of noticing an effect worth having (0.25 points lower).",
         "An effect of 0.85 points lower would have been noticed 4 times in 5.",
         "An effect of the size worth having, if noticed here, would on average look 2.3 times as large as it is.",
@@ -1234,3 +1236,21 @@ def test_words_need_no_graphics() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_for_whom_tells_primary_and_secondary_apart_without_a_verdict() -> None:
+    """Best guesses by kind of school stand in the first screen and are no outcomes of their own."""
+    of_phase = [
+        dataclasses.replace(
+            a_finding(), phase=phase, role="exploratory", rule=1, estimate=an_estimate(value=value, phase=phase)
+        )
+        for phase, value in (("primary", 0.0016), ("secondary", -0.0002))
+    ]
+    page = present.describe(clear((*a_study(), *of_phase), a_door()), "council").html
+    assert (
+        "Overall absence, best guess in primary schools 0.16 points higher than expected and in secondary schools "
+        "0.02 points lower than expected: described only, without a verdict. Nothing is known from these figures about "
+        "single groups of pupils"
+    ) in page
+    assert page.count("Was it more than elsewhere?") == 1
+    assert "best guess in" not in present.describe(clear(a_study(), a_door()), "council").html

@@ -29,6 +29,18 @@ class Assessment:
         """The finding of an outcome's registered row: the first of that outcome."""
         return next(each for each in self.findings if each.outcome == outcome)
 
+    def by_phase(self, outcome: str) -> tuple[Finding, ...]:
+        """An outcome's findings by kind of school, on the same years and figures as its registered row."""
+        main = self.registered(outcome)
+        same = (main.source, main.base, main.post, main.method)
+        return tuple(
+            each
+            for each in self.findings
+            if each.outcome == outcome
+            and each.phase != "all"
+            and (each.source, each.base, each.post, each.method) == same
+        )
+
     @property
     def not_estimated(self) -> pa.Table:
         """``left_out`` as a table of one column, reason."""

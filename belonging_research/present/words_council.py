@@ -15,7 +15,7 @@ from belonging_research.present.doubts import because, because_briefly, doubts, 
 from belonging_research.present.numbers import listed, year
 from belonging_research.present.story import Story
 from belonging_research.present.trends import MIX, SIMILAR, Trend, change
-from belonging_research.present.words_evidence import informs
+from belonging_research.present.words_evidence import how_sure, informs
 
 VERDICTS: dict[str, str] = {
     "better_than_expected": "Better than expected",
@@ -226,7 +226,8 @@ def one(story: Story) -> str:
 
 def many(stories: Sequence[Story]) -> str:
     """The first screen of a council page as HTML: the lead finding, then the other outcomes tested."""
-    tested = [story for story in stories if story.finding.role == "primary"] or list(stories)
+    whole = [story for story in stories if story.finding.phase == "all"]
+    tested = [story for story in whole if story.finding.role == "primary"] or whole
     lead = next((story for story in tested if story.assessed), tested[0])
     rows = [
         ("What happened", _paragraph([*happened(lead), *_look_back(lead)])),
@@ -245,12 +246,9 @@ def many(stories: Sequence[Story]) -> str:
 
 
 def _for_whom(stories: Sequence[Story]) -> str:
-    phases = sorted({story.finding.phase for story in stories} - {"all"})
-    groups = (
-        f"{listed([phase.capitalize() for phase in phases])} schools are described in the annex, without a verdict. "
-        if phases
-        else ""
-    )
+    phases = [story for story in stories if story.finding.phase != "all" and story.assessed is not None]
+    told = listed([f"in {story.finding.phase} schools {_guess(story)}" for story in phases])
+    groups = f"{phases[0].subject}, best guess {told}: described only, without a verdict. " if phases else ""
     return f"{groups}Nothing is known from these figures about single groups of pupils, young carers among them."
 
 
@@ -277,7 +275,8 @@ def _answer(story: Story) -> str:
     answer = f"<p><strong>{short(story)}.</strong> {html.escape(verdict(story))}</p>"
     if story.assessed is None:
         return answer
-    return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph(informs(story))}"
+    sure = f"<p><strong>How sure?</strong> {html.escape(' '.join(how_sure(story)), quote=False)}</p>"
+    return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph(informs(story))}\n{sure}"
 
 
 def _paragraph(sentences: Sequence[str]) -> str:

@@ -14,10 +14,17 @@ _COMPARED_IN_EVERY_WAY = "overall_absence_rate"
 
 
 def informs(story: Story) -> list[str]:
-    """What is known besides: what is ruled out, the chance of noticing, how strict this look is."""
+    """What is known besides: what the range leaves possible and what it rules out."""
     if story.assessed is None:
         return []
-    return [*_range(story), *_ruled_out(story), *_small(story), *_power(story), *_strict(story), *_wrong(story)]
+    return [*_range(story), *_ruled_out(story), *_small(story)]
+
+
+def how_sure(story: Story) -> list[str]:
+    """How far to rely on it: the chance of noticing, how strict this look is, how often the method was right."""
+    if story.assessed is None:
+        return []
+    return [*_power(story), *_strict(story), *_held(story), *_wrong(story)]
 
 
 def _range(story: Story) -> list[str]:
@@ -25,15 +32,15 @@ def _range(story: Story) -> list[str]:
     low, high = story.still_possible or (-math.inf, math.inf)
     made = f"Ranges made this way are meant to hold the truth {said['holds the truth']}"
     if finding.rule == 2:
-        return [f"{made}, were it not for these doubts.", *_held(story)]
+        return [f"{made}, were it not for these doubts."]
     if finding.rule == 1:
-        return [f"{made}.", *_held(story)]
+        return [f"{made}."]
     beyond = (
         ""
         if math.isinf(low) or math.isinf(high)
         else "By this comparison, anything beyond what is still possible is ruled out. "
     )
-    sentences = [f"{beyond}{made}.", *_held(story)]
+    sentences = [f"{beyond}{made}."]
     if finding.rule == 6 and (low > 0 or high < 0):
         sentences.append(
             f"The range leaves out no difference, but the rule set {story.set_how} for this look asks for more, "
