@@ -87,7 +87,7 @@ def year(
     """Absence of 2024/25; without anything said each pupil is 10, no boarder, and on roll since September."""
     pupils = sorted({row[0] for row in marks})
     months = dict.fromkeys(pupils, BORN) | (born or {})
-    enrolled = rolls or [(pupil, urn, SEPTEMBER, None, None) for pupil, urn in sorted({row[:2] for row in marks})]
+    enrolled = rolls or [(pupil, urn, SEPTEMBER, None, None, None) for pupil, urn in sorted({row[:2] for row in marks})]
     return enrolment_absence(
         session_counts(table(MARKS, marks), ["2024/25"]),
         table(PUPILS, [(pupil, month) for pupil, month in months.items() if pupil in pupils]),
@@ -266,8 +266,8 @@ def test_each_counting_rule(change: dict[str, Any], reason: str | None) -> None:
     """What leaves an enrolment out, its reason, and that it is counted as left out and in no rate."""
     own = register("p0", 1, change.get("first", SEPTEMBER), change.get("marks", ["I", "/", "/", "/"]))
     marks = with_classmates(own)
-    rolls = [("p0", 1, *change.get("roll", (SEPTEMBER, None, None)))]
-    rolls += [(f"q{n}", 1, SEPTEMBER, None, None) for n in range(6)]
+    rolls = [("p0", 1, *change.get("roll", (SEPTEMBER, None, None)), "C")]
+    rolls += [(f"q{n}", 1, SEPTEMBER, None, None, "C") for n in range(6)]
     schools = [change.get("school", (1, "primary", False, None))]
     absence = year(marks, born={"p0": change.get("born", BORN)}, rolls=rolls, schools=schools)
 

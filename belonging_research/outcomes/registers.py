@@ -16,8 +16,9 @@ from typing import Literal
 
 import ibis
 import pyarrow as pa
-from ibis.expr.types import BooleanValue, IntegerValue, Table
+from ibis.expr.types import BooleanValue, Table
 
+from belonging_research.outcomes.expressions import number, proportion
 from belonging_research.tables.register_codes import (
     CODE_BRIDGES,
     CODES_CHANGED,
@@ -56,10 +57,10 @@ def session_counts(marks: Table, periods: Sequence[str], bridges: Sequence[str] 
     known = coded.left_join(codes, [coded.mark == codes.code, coded.is_new == codes.code_is_new])
     days = _days(periods)
     dated = known.inner_join(days, known.day == days.calendar_day)
-    counts = {name: _number(dated.counts == name) for name in sorted({c.counts for c in REGISTER_CODES})}
-    watched = {f"marked_{mark.lower()}": _number(dated.mark == mark) for mark in WATCHED_MARKS}
+    counts = {name: number(dated.counts == name) for name in sorted({c.counts for c in REGISTER_CODES})}
+    watched = {f"marked_{mark.lower()}": number(dated.mark == mark) for mark in WATCHED_MARKS}
     return dated.group_by([*_ENROLMENT, "period", "half_term"]).aggregate(
-        possible=_number(dated.counts.isin(POSSIBLE)), not_in_use=_number(dated.counts.isnull()), **counts, **watched
+        possible=number(dated.counts.isin(POSSIBLE)), not_in_use=number(dated.counts.isnull()), **counts, **watched
     )
 
 
@@ -111,7 +112,7 @@ def enrolment_absence(
     judged = whole.mutate(left_out=reason)
     # The rule is of enrolments aged 5 to 15, whatever else leaves them out.
     small = ibis.window(group_by="urn")
-    of_age = _number(judged.age.between(YOUNGEST, OLDEST).fill_null(False)).over(small)
+    of_age = number(judged.age.between(YOUNGEST, OLDEST).fill_null(False)).over(small)
     judged = judged.mutate(
         left_out=ibis.ifelse(
             judged.left_out.isnull() & (of_age < FEWEST_ENROLMENTS), "school_under_6_enrolments", judged.left_out
@@ -139,12 +140,12 @@ def absence_rates(absence: Table, by: Sequence[str] = ()) -> Table:
         "unauthorised_absence_rate": kept.unauthorised,
         **{f"share_{mark.lower()}": kept[f"marked_{mark.lower()}"] for mark in WATCHED_MARKS},
     }
-    shares = {name: _over(column.sum().cast("int64"), possible) for name, column in parts.items()}
+    shares = {name: proportion(column.sum().cast("int64"), possible) for name, column in parts.items()}
     flags = {
-        "persistent_absence_rate": _over(_number(kept.persistently_absent), kept.persistently_absent.count()),
-        "severe_absence_rate": _over(_number(kept.severely_absent), kept.severely_absent.count()),
+        "persistent_absence_rate": proportion(number(kept.persistently_absent), kept.persistently_absent.count()),
+        "severe_absence_rate": proportion(number(kept.severely_absent), kept.severely_absent.count()),
     }
-    unknown = {"not_in_use": kept.not_in_use.sum().cast("int64"), "flags_not_known": _number(_flags_not_known(kept))}
+    unknown = {"not_in_use": kept.not_in_use.sum().cast("int64"), "flags_not_known": number(_flags_not_known(kept))}
     grouped = kept.group_by(list(by)) if by else kept
     found = grouped.aggregate(enrolments=kept.count(), possible=possible, **shares, **flags, **unknown)
     return found.order_by(list(by)) if by else found
@@ -154,17 +155,6 @@ def left_out(absence: Table) -> Table:
     """How many enrolments each counting rule leaves out, by its reason."""
     gone = absence.filter(absence.left_out.notnull())
     return gone.group_by("left_out").aggregate(enrolments=gone.count()).order_by("left_out")
-
-
-def _number(condition: BooleanValue) -> IntegerValue:
-    """How many rows meet a condition; a null meets none."""
-    found: IntegerValue = condition.fill_null(False).cast("int64").sum().cast("int64")
-    return found
-
-
-def _over(count: IntegerValue, of: IntegerValue) -> ibis.expr.types.FloatingValue:
-    """A proportion, null where there is nothing to divide by."""
-    return count.cast("float64") / of.nullif(0).cast("float64")
 
 
 def _is_at_least(enrolment: Table, *, one_in: int) -> BooleanValue:

@@ -41,8 +41,24 @@ ENROLMENTS = TableSpec(
         Column(name="first_day", type=_DAY, note="first day on roll"),
         Column(name="last_day", type=_DAY, nullable=True, note="last day on roll; null while on roll"),
         Column(name="is_boarder", type=pa.bool_(), nullable=True, note="boards at the school; null where not recorded"),
+        Column(name="status", type=_TEXT, nullable=True, note="C current (single), M main of dual, S subsidiary of dual, G guest, F further education, O other"),
     ),
-)
+)  # fmt: skip
+
+EXCLUSIONS = TableSpec(
+    row="suspension or permanent exclusion",
+    key=("pupil", "urn", "category", "first_day"),
+    columns=(
+        Column(name="pupil", type=_TEXT, note="as in PUPILS"),
+        Column(name="urn", type=pa.int32(), note="the school that issued it"),
+        Column(name="category", type=_TEXT, note="suspension, permanent or lunchtime"),
+        Column(name="first_day", type=_DAY, note="the day on which it began"),
+        Column(name="sessions", type=pa.int32(), nullable=True, note="half-days; null for a permanent exclusion, which has no end"),
+        Column(name="status", type=_TEXT, note="issued, cancelled (by the head), reinstated (by governors) or upheld"),
+        Column(name="status_day", type=_DAY, nullable=True, note="the day on which it got that status; null while issued"),
+        Column(name="reasons", type=pa.list_(_TEXT), note="one to three codes of EXCLUSION_REASONS"),
+    ),
+)  # fmt: skip
 
 MARKS = TableSpec(
     row="mark of a half-day",

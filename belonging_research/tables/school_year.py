@@ -40,6 +40,12 @@ def spring_bank_holiday(year: int) -> dt.date:
     return _MOVED.get(year, last - last.weekday() * _DAY)
 
 
+def january_census(period: str) -> dt.date:
+    """The day of the spring school census of an academic year: the third Thursday of January."""
+    first = dt.date(first_year(period) + 1, 1, 1)
+    return first + ((3 - first.weekday()) % 7 + 14) * _DAY
+
+
 def half_terms(period: str) -> tuple[HalfTerm, ...]:
     """The six half-terms of an academic year, without gap from 1 August to 31 July."""
     autumn, year = first_year(period), first_year(period) + 1
