@@ -741,12 +741,12 @@ def test_a_primary_before_its_look_is_not_assessed() -> None:
         ("suspended", EARLY, "July 2028", "primary"),
         ("suspensions", EARLY, "July 2028", "exploratory"),
         ("suspensions", LAST, "July 2028", "secondary"),
-        ("illness", EARLY, None, "exploratory"),
-        ("illness", LAST, None, "exploratory"),
+        ("illness", EARLY, "July 2028", "exploratory"),
+        ("illness", LAST, "July 2028", "exploratory"),
     ],
 )
-def test_no_figures_yet(outcome: str, year: str, due: str | None, role: str) -> None:
-    """Row 0 comes before every other, role included, and gives the date of the look of what is ever tested."""
+def test_no_figures_yet(outcome: str, year: str, due: str, role: str) -> None:
+    """Row 0 comes before every other, role included, and gives the date of the outcome's look."""
     found = findings(not_out(outcome, year=year), year=year)[outcome]
     assert (found.verdict, found.rule, found.due, found.role) == ("not_assessed", 0, due, role)
     assert (found.estimate, found.grade, found.grade_parts, found.p_adjusted) == (None, None, None, None)

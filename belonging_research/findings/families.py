@@ -76,10 +76,8 @@ def open_gates(primaries: Iterable[Finding], plan: Plan, report_year: str) -> di
 def due_text(plan: Plan, outcome: str, report_year: str) -> str | None:
     """When an outcome that is not assessed is due: its look's date, else the date of the plan's last look.
 
-    None after the last look, when nothing more is planned, and for what the plan only describes.
+    None after the last look: nothing more is planned.
     """
-    if plan.outcome(outcome).role == "exploratory":
-        return None
     look = plan.due(outcome, report_year)
     if look is None and report_year <= plan.looks[-1].report_year:
         look = plan.looks[-1]

@@ -70,6 +70,8 @@ def verdict_of(row: Mapping[str, Any]) -> str:
     """The verdict in the council's words, with the date it is due where it is not assessed."""
     if row["suppressed"]:
         return "Withheld"
+    if row["verdict"] == "not_assessed" and row["role"] == "exploratory" and row["due"]:
+        return f"No figures yet, to be told in {row['due']}"  # a verdict is not promised
     due = f", due {row['due']}" if row["due"] else ""
     return VERDICTS[row["verdict"]] + due
 

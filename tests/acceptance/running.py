@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ class CommandLine:
         return subprocess.Popen(
             self._command(arguments), cwd=cwd, env=self._environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
+            preexec_fn=_hear_interrupts if os.name != "nt" else None,
         )  # fmt: skip
 
     def _command(self, arguments: tuple[object, ...]) -> list[str]:
@@ -43,6 +45,11 @@ class CommandLine:
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("BELONGING_", "PYTEST_"))}
         mine["PYTHONDONTWRITEBYTECODE"] = "1"  # a place is compared file by file before and after
         return {**mine, "PYTHONPATH": str(self.checkout), "PYTHONUTF8": "1"}
+
+
+def _hear_interrupts() -> None:
+    """Ctrl-C as at a terminal: a shell's background jobs, and so their tests, are started deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, kw_only=True)
