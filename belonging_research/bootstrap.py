@@ -321,7 +321,9 @@ def ready(folder: Path) -> Path:
 def pytest_arguments(arguments: Sequence[str], cores: int) -> list[str]:
     """Pytest's arguments: the user's, after two workers (a file stays with one) where they name no number."""
     chosen = any(re.match(r"-n|--numprocesses|--dist|--pdb|-p$|--co", each) for each in arguments)
-    return [*([] if chosen or cores < 2 else ["-n", "2", "--dist", "loadfile"]), *arguments]
+    # In our own order, the slowest files first: by number of tests they would come last, one core idle.
+    two = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    return [*([] if chosen or cores < 2 else two), *arguments]
 
 
 def command_for(python: Path, verb: str, arguments: Sequence[str]) -> tuple[list[str], Path | None]:

@@ -237,8 +237,10 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_pytest_gets_two_workers_unless_the_user_chose() -> None:
-    """Two workers on two cores or more, a file staying with one worker; the user's own choice stands."""
-    assert bootstrap.pytest_arguments(["-k", "plan"], 2) == ["-n", "2", "--dist", "loadfile", "-k", "plan"]
+    """Two workers on two cores or more, a file staying with one worker, in our order; the user's own choice stands."""
+    assert bootstrap.pytest_arguments(["-k", "plan"], 2) == [
+        *["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-k", "plan"]
+    ]
     assert bootstrap.pytest_arguments([], 1) == []
     for chosen in (["-n0"], ["-n", "4"], ["--pdb"], ["-p", "no:xdist"]):
         assert bootstrap.pytest_arguments(chosen, 8) == chosen
