@@ -147,7 +147,7 @@ def _planted(row: Row) -> str:
     return (
         f"{row.sentence.rstrip('.')}: noticed in {100 * row.noticed:.0f} of 100 at {_alpha(STUDY_ALPHA)}, called "
         f"better in {100 * (row.right_verdicts or 0):.0f}. Where it was noticed and not called so, a check forbade an "
-        "answer: most often, too few of that council’s schools sent registers, or their number moved."
+        "answer."
     )
 
 

@@ -21,7 +21,6 @@ class ExclusionReason:
     last_day: dt.date | None
 
 
-MOST_REASONS = 3
 _THREE_REASONS = dt.date(2020, 9, 1)
 
 EXCLUSION_REASONS: tuple[ExclusionReason, ...] = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def draw(series: Series, *, title: str, subject: str, measure: Scale, start: str
         if number % _COLUMNS:
             axes.tick_params(labelleft=False)
         else:
-            axes.set_ylabel(subject)
+            axes.set_ylabel(textwrap.fill(subject, 20), fontsize=9)
     key = [*(["Grey: the others"] if len(series) > 1 else []), *([f"dotted: {since}, the start"] if marked else [])]
     figure.text(0.012, 0.10 / height, "; ".join(key), fontsize=9.5, color=GREY, va="bottom")
     return Drawing(
