@@ -90,7 +90,9 @@ def year(
     enrolled = rolls or [(pupil, urn, SEPTEMBER, None, None, None) for pupil, urn in sorted({row[:2] for row in marks})]
     return enrolment_absence(
         session_counts(table(MARKS, marks), ["2024/25"]),
-        table(PUPILS, [(pupil, month) for pupil, month in months.items() if pupil in pupils]),
+        table(
+            PUPILS, [(pupil, month, None, None, None, None, None) for pupil, month in months.items() if pupil in pupils]
+        ),
         table(ENROLMENTS, enrolled),
         table(SCHOOLS, schools),
         period="2024/25",
