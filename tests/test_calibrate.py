@@ -24,8 +24,8 @@ from belonging_research.calibrate.councils import (
 )
 from belonging_research.calibrate.drawing import draw_outcomes
 from belonging_research.calibrate.rows import Tried, summarise
-from belonging_research.calibrate.studies import DECIDED, PRIMARY, conduct_study, findings_at
-from belonging_research.checks import CHECKS, calibrated
+from belonging_research.calibrate.studies import DECIDED, PRIMARY, conduct_study, findings_at, what_decides
+from belonging_research.checks import CHECKS, ONLY_CAUTIONS, calibrated, run_checks
 from belonging_research.errors import BelongingError, CommandError
 from belonging_research.estimators import estimate
 from belonging_research.findings import assess
@@ -132,11 +132,13 @@ def test_the_effect_of_a_world_is_in_its_figures() -> None:
 
 @pytest.mark.parametrize("name", ["nothing_happened", "drift_large", "effect_1.0", "recoded_registers"])
 def test_the_short_way_to_a_verdict_is_the_long_one(name: str) -> None:
-    """Where no more than "cannot tell" can come out, running every check gives just that."""
+    """Where no more than "cannot tell" can come out, running every check gives just that; cautions decide nothing."""
     of = _plan()
     panel = build_panel(draw_outcomes(COUNTY_WORLDS[name], of, of.rng("z", name)).outcomes, of)
 
-    short = {k: f.verdict if f else "cannot_tell" for k, f in findings_at(panel, of).items()}
+    short = {k: f.verdict if f else "cannot_tell" for k, f in findings_at(panel, what_decides(of)).items()}
+    left = run_checks(estimate(panel, of, PRIMARY), panel, of, only=tuple(ONLY_CAUTIONS))
+    assert len(left) >= 3 and {check.severity for check in left} == {"caution"}
     whole = {f.outcome: f.verdict for f in assess(panel, of, beside=False).main if f.role == "primary"}
 
     assert {k: v for k, v in short.items() if k in whole} == {k: v for k, v in whole.items() if k in short}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from belonging_research.calibrate.drawing import Drawn, draw_outcomes
 from belonging_research.calibrate.worlds import CountyWorld
-from belonging_research.checks import CHECKS, CheckResult, run_checks
+from belonging_research.checks import CHECKS, ONLY_CAUTIONS, CheckResult, run_checks
 from belonging_research.errors import PanelError
 from belonging_research.estimators import estimate
 from belonging_research.estimators.county import Reference, false_start_reference, fit, reference
@@ -60,7 +60,7 @@ def conduct_study(world: CountyWorld, plan: Plan, number: int) -> Study:
     The same plan, world and number give the same study, whatever else is drawn. Raises as the pipeline does.
     """
     drawn = _draw(world, plan, number)
-    panel = build_panel(drawn.outcomes, plan)
+    panel, plan = build_panel(drawn.outcomes, plan), what_decides(plan, world.catcher)
     said: list[tuple[str, str, Verdict]] = []
     for look in plan.looks:
         found = findings_at(panel.at(look.report_year), plan)
@@ -80,6 +80,19 @@ def conduct_study(world: CountyWorld, plan: Plan, number: int) -> Study:
         detectable=made.detectable or float("nan"), noticed=made.p_value <= plan.alpha(panel.report_year),
         caught=_caught(world, checks), passed=not any((c.severity, c.status) in BLOCKING for c in checks),
     )  # fmt: skip
+
+
+def what_decides(plan: Plan, catcher: str | None = None) -> Plan:
+    """The plan without what no verdict depends on: exploratory outcomes, checks that are a caution at most.
+
+    ``catcher``: a check to keep all the same.
+    """
+    return plan.model_copy(
+        update={
+            "outcomes": tuple(each for each in plan.outcomes if each.role != "exploratory"),
+            "checks": tuple(each for each in plan.checks if each not in ONLY_CAUTIONS or each == catcher),
+        }
+    )
 
 
 def _draw(world: CountyWorld, plan: Plan, number: int) -> Drawn:

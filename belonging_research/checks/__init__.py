@@ -9,12 +9,13 @@ from belonging_research.checks.design import (
     frontier,
     penalty_path,
 )
-from belonging_research.checks.registry import CHECKS, run_checks
+from belonging_research.checks.registry import CHECKS, ONLY_CAUTIONS, run_checks
 from belonging_research.checks.result import CheckResult
 from belonging_research.checks.specifications import left_out_ways, specification_curve
 
 __all__ = [
     "CHECKS",
+    "ONLY_CAUTIONS",
     "CheckResult",
     "comparison_mix",
     "detectable_effect",

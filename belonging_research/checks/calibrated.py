@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -64,7 +66,7 @@ def _measured(plan: Plan, outcome: str) -> _Rows:
     path = find_calibration(plan.digest)
     if path is None:
         return None, None, None
-    rows = json.loads(path.read_text("utf-8"))["rows"]
+    rows = _shipped_rows(path)
     start = f"{plan.post[0]} by "
     whole = [r for r in rows if r["group"] == "all" and r["outcome"] == outcome]
     every = [r for r in whole if r["part"] == "b"]
@@ -73,3 +75,9 @@ def _measured(plan: Plan, outcome: str) -> _Rows:
     worst = max(others, key=lambda r: (r["said_better"] + r["said_worse"], -r["coverage"]), default=None)
     planted = next((r for r in whole if own and r["world"] == f"{own['world']}, planted 2M"), None)
     return own, worst, planted
+
+
+@lru_cache(maxsize=4)
+def _shipped_rows(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"]
+    return rows

@@ -35,6 +35,9 @@ CHECKS: Mapping[str, Callable[[Estimate, Panel, Plan], tuple[CheckResult, ...]]]
     )
 }
 
+# These never give more than a caution, which forbids no verdict.
+ONLY_CAUTIONS = frozenset({"largest_weight", "contaminated_donors", "negative_control", "other_events"})
+
 
 def run_checks(
     estimate: Estimate, panel: Panel, plan: Plan, *, only: tuple[str, ...] | None = None

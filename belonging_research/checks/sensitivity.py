@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from belonging_research.checks.county import answer, in_words, moved, specification_of
 from belonging_research.checks.result import CheckResult, Status
 from belonging_research.errors import EstimateError, PanelError
-from belonging_research.estimators.county import Fit, Reference, fit, reference
+from belonging_research.estimators.county import Fit, Reference, fit, reference, simplex_mixes
 from belonging_research.estimators.placebo import placebo_p
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.synthetic_difference import difference_in_differences_effects
-from belonging_research.estimators.weights import leave_one_out_simplex_weights
 from belonging_research.outcomes import MEASURES, refuse_unknown_controls
 from belonging_research.panel import Comparison, Panel, compare, series, subset
 from belonging_research.plan import Plan
@@ -294,7 +293,7 @@ def support(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, 
     comparison = compare(panel, plan, specification_of(estimate))
     penalty = plan.estimator.simplex_penalty if estimate.method == plan.method else 0.0
     predictors = comparison.predictors
-    weights = leave_one_out_simplex_weights(predictors, comparison.donors, penalty=penalty)
+    weights = simplex_mixes(predictors, penalty=penalty)
     gaps = np.sqrt(((predictors - weights @ predictors) ** 2).mean(axis=1))
     worst = float(np.quantile(gaps[1:], WORST_FIT))
     if worst == 0.0:

@@ -113,15 +113,27 @@ class _Array:
 
 # Looks, post years, checks and outcomes ask for the same mixes over and over: weights never see the post period.
 @lru_cache(maxsize=64)
-def _weights(predictors: _Array, penalty: float, augmentation: float | None) -> Floats:
-    """(n, n) mixes of all units but the treated first one; not to be written to."""
+def _simplex(predictors: _Array, penalty: float) -> Floats:
+    """(n, n) simplex mixes of all units but the treated first one; not to be written to."""
     values = predictors.values
-    donors = np.arange(len(values)) > 0
-    weights = leave_one_out_simplex_weights(values, donors, penalty=penalty)
-    if augmentation is not None:
-        weights = ridge_augmented_weights(values, weights, donors, penalty=augmentation)
+    weights = leave_one_out_simplex_weights(values, np.arange(len(values)) > 0, penalty=penalty)
     weights.flags.writeable = False
     return weights
+
+
+@lru_cache(maxsize=64)
+def _weights(predictors: _Array, penalty: float, augmentation: float | None) -> Floats:
+    weights = _simplex(predictors, penalty)
+    if augmentation is not None:
+        values = predictors.values
+        weights = ridge_augmented_weights(values, weights, np.arange(len(values)) > 0, penalty=augmentation)
+        weights.flags.writeable = False
+    return weights
+
+
+def simplex_mixes(predictors: Floats, *, penalty: float) -> Floats:
+    """(n, n) mixes of all units but the treated first one, with weights of at least 0; not to be written to."""
+    return _simplex(_Array.of(predictors), penalty)
 
 
 def _simplex_penalty(method: Method, plan: Plan) -> float:

@@ -22,6 +22,7 @@ from belonging_research.tables import Phase, Source, boundary
 
 # Rows are kept apart by outcome, source, phase and level.
 Part = tuple[str, str, str, str]
+Places = NDArray[np.int64]
 
 # One figure can stand in two files. The first layout that has a unit's year decides, so that a series is one series.
 _CENSUS_FIRST = (
@@ -96,10 +97,8 @@ def build_panel(
         the look's smallest Holm step (Holm 1979): with J placebos no p lies under 1/(J + 1).
     """
     metadata = {k.decode(): v.decode() for k, v in (outcomes.schema.metadata or {}).items()}
-    every = outcomes.to_pandas(date_as_object=True)
-    frame = _one_series(every)
-    frame["event_time"] = frame["period"].str[:4].astype(int) - int(plan.post[0][:4])
-    councils = frame[frame["level"] == "council"]
+    rows = _one_series(outcomes, plan)
+    councils = rows.filter(pc.equal(rows["level"], "council"))
     treated = tuple(sorted(t.unit for t in plan.treated))
     if len(treated) > 1:
         raise PanelError(
@@ -107,55 +106,85 @@ def build_panel(
             "and would leave the others out in silence. For 2 to 20 with one start use estimators.few_treated (Ferman "
             "and Pinto); or write a plan for each."
         )
+    present = set(councils["unit"].to_pylist())
     for number, unit in enumerate(treated):
-        if not (councils["unit"] == unit).any():
+        if unit not in present:
             raise PanelError(f"plan {plan.study}: treated.{number} is {unit}; no figures of it are among the outcomes.")
-    latest = councils.sort_values("period").groupby("unit")[["name", "region"]].last()
     donors, exclusions = _donor_pool(councils, plan, treated)
     panel = Panel(
         layer=layer,
-        report_year=metadata.get("report_year", frame["period"].max()),
+        report_year=metadata.get("report_year", pc.max(rows["period"]).as_py()),
         data_as_at=dt.date.fromisoformat(metadata["data_as_at"]) if metadata.get("data_as_at") else None,
-        digest=_digest(frame, plan),
-        parts=_parts(frame),
+        digest=_digest(rows, plan),
+        parts=_parts(rows),
         exclusions=exclusions,
         treated=treated,
         donors=donors,
-        names={str(k): str(v) for k, v in latest["name"].items()},
-        regions={str(k): str(v) for k, v in latest["region"].items() if isinstance(v, str)},
-        sizes=_sizes(every, plan.base[-1]),
+        names=_latest(councils, "name"),
+        regions=_latest(councils, "region"),
+        sizes=_sizes(outcomes, plan.base[-1]),
         neighbours=_neighbours(neighbours),
     )
     _refuse_floor(panel, plan)
     return panel
 
 
-def _parts(frame: pd.DataFrame) -> dict[Part, pa.Table]:
-    part = ["outcome", "source", "phase", "level"]
-    by_part = frame.sort_values(part, kind="stable", ignore_index=True)
-    table = pa.Table.from_pandas(by_part, preserve_index=False)
+def _parts(rows: pa.Table) -> dict[Part, pa.Table]:
+    part = ("outcome", "source", "phase", "level")
+    order, starts = _in_order([_place_of_each(rows[name]) for name in part])
+    by_part = rows.take(order)
+    ends = [*starts[1:].tolist(), len(order)]
     parts: dict[Part, pa.Table] = {}
-    for rows in by_part.groupby(part, sort=True).indices.values():
-        outcome, source, phase, level = map(str, by_part.loc[rows[0], part])
-        parts[outcome, source, phase, level] = table.slice(int(rows[0]), len(rows))
+    for start, end in zip(starts.tolist(), ends, strict=True):
+        outcome, source, phase, level = (by_part[name][start].as_py() for name in part)
+        parts[outcome, source, phase, level] = by_part.slice(start, end - start)
     return parts
 
 
-def _one_series(frame: pd.DataFrame) -> pd.DataFrame:
-    order = {name: place for place, name in enumerate((*_CENSUS_FIRST, *_DAILY_FIRST))}
-    key = ["unit", "level", "period", "interval_end", "source", "phase", "outcome"]
-    frame = frame.assign(place=frame["layout"].map(order).fillna(len(order)), empty=frame["value"].isna())
-    frame = frame.sort_values([*key, "empty", "place"], kind="stable", na_position="first")
-    frame = frame.drop_duplicates(key)
+def _one_series(outcomes: pa.Table, plan: Plan) -> pa.Table:
+    """One row a key, in its order: of several, the first by layout among those with a figure."""
+    key = ("unit", "level", "period", "interval_end", "source", "phase", "outcome")
+    layouts = {name: place for place, name in enumerate((*_CENSUS_FIRST, *_DAILY_FIRST))}
+    layout = outcomes["layout"].combine_chunks().dictionary_encode()
+    places = np.array([layouts.get(name, len(layouts)) for name in layout.dictionary.to_pylist()], dtype=np.int64)
+    empty = outcomes["value"].is_null(nan_is_null=True).to_numpy().astype(np.int64)
+    codes = [_place_of_each(outcomes[name]) for name in key]
+    order, starts = _in_order(codes, then=[empty, places[layout.indices.to_numpy()]])
     columns = [*key, "name", "region", "value", "numerator", "denominator", "reason", "derivation", "layout"]
-    return frame[columns].reset_index(drop=True)
+    rows = outcomes.select(columns).replace_schema_metadata(None).take(order[starts])
+    years = pc.cast(pc.utf8_slice_codeunits(rows["period"], 0, 4), pa.int64())
+    return rows.append_column("event_time", pc.subtract(years, int(plan.post[0][:4])))
 
 
-def _donor_pool(
-    councils: pd.DataFrame, plan: Plan, treated: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[Left, ...]]:
-    current = set(councils.loc[councils["period"] >= plan.base[-1], "unit"].unique())
-    everyone = sorted(set(councils["unit"].unique()) - set(treated))
+def _place_of_each(column: pa.ChunkedArray) -> Places:
+    """The place of each value among the distinct ones in order; -1 where there is none."""
+    encoded = column.combine_chunks().dictionary_encode()
+    ranks = pc.sort_indices(encoded.dictionary).to_numpy()
+    places = np.empty(len(ranks) + 1, dtype=np.int64)
+    places[ranks], places[-1] = np.arange(len(ranks)), -1
+    found: Places = places[encoded.indices.fill_null(len(ranks)).to_numpy()]
+    return found
+
+
+def _in_order(codes: Sequence[Places], then: Sequence[Places] = ()) -> tuple[Places, Places]:
+    """The rows sorted by ``codes``, equal ones by ``then`` and as they came; and where each distinct code starts."""
+    order = np.lexsort([*reversed(then), *reversed(codes)])
+    new = np.zeros(len(order), dtype=bool)
+    new[:1] = True
+    for code in codes:
+        new[1:] |= np.diff(code[order]) != 0
+    return order, np.flatnonzero(new)
+
+
+def _latest(councils: pa.Table, column: str) -> dict[str, str]:
+    """The last of each unit's values by period; units without any are left out."""
+    found = zip(councils["unit"].to_pylist(), councils[column].to_pylist(), strict=True)
+    return {unit: value for unit, value in found if value is not None}
+
+
+def _donor_pool(councils: pa.Table, plan: Plan, treated: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Left, ...]]:
+    current = set(councils.filter(pc.greater_equal(councils["period"], plan.base[-1]))["unit"].to_pylist())
+    everyone = sorted(set(councils["unit"].to_pylist()) - set(treated))
     named = {e.unit: e.reason for e in plan.excluded}
     reasons: dict[str, str] = {}
     for unit in everyone:
@@ -179,17 +208,19 @@ def counted(reasons: dict[str, str], of: int) -> tuple[Left, ...]:
     return tuple(Left(reason=r, n=len(u), of=of, units=tuple(u)) for r, u in sorted(grouped.items()))
 
 
-def _sizes(every: pd.DataFrame, period: str) -> dict[str, float]:
+def _sizes(outcomes: pa.Table, period: str) -> dict[str, float]:
     """Possible half-days of the last base year; they scale the placebos.
 
     From the daily series; for years before there was one, from whichever census file counts them.
     """
-    whole = every[(every["period"] == period) & (every["level"] == "council") & (every["phase"] == "all")]
-    whole = whole[whole["outcome"].eq("overall_absence_rate") & whole["interval_end"].isna()]
-    whole = whole[whole["denominator"].notna()]
-    daily = whole[whole["source"] == "daily"]
-    known = (daily if len(daily) else whole).drop_duplicates("unit", keep="last")
-    return {str(u): float(n) for u, n in zip(known["unit"], known["denominator"], strict=True)}
+    wanted = {"period": period, "level": "council", "phase": "all", "outcome": "overall_absence_rate"}
+    asked = pc.and_(pc.is_null(outcomes["interval_end"]), pc.is_valid(outcomes["denominator"]))
+    for name, value in wanted.items():
+        asked = pc.and_(asked, pc.equal(outcomes[name], value))
+    known = outcomes.filter(asked)
+    daily = known.filter(pc.equal(known["source"], "daily"))
+    known = daily if len(daily) else known
+    return dict(zip(known["unit"].to_pylist(), known["denominator"].to_pylist(), strict=True))
 
 
 def _neighbours(table: pa.Table | None) -> dict[str, tuple[str, ...]]:
@@ -200,8 +231,8 @@ def _neighbours(table: pa.Table | None) -> dict[str, tuple[str, ...]]:
     return {str(unit): tuple(rows) for unit, rows in frame.groupby("unit")["neighbour"]}
 
 
-def _digest(frame: pd.DataFrame, plan: Plan) -> str:
-    content = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
+def _digest(rows: pa.Table, plan: Plan) -> str:
+    content = pd.util.hash_pandas_object(rows.to_pandas(date_as_object=True), index=False).to_numpy().tobytes()
     return hashlib.sha256(plan.digest.encode() + content).hexdigest()
 
 

@@ -15,7 +15,7 @@ from belonging_research.estimators.placebo import alpha_of
 
 Floats = NDArray[np.float64]
 
-_GROWTH, _GROWTHS = 1.25, 250  # of the bound, in search of the breakdown
+_HIGHEST = 1e24  # of the first bound tried, in search of the breakdown
 _BITS, _FAR = 17, 1e9  # five digits: a bound on how far trends may part is read to one or two
 TINY = 1e-24  # a variance this small beside the largest is rounding
 
@@ -30,8 +30,13 @@ class EventStudy:
     weights: Floats
 
 
-def breakdown_of(interval: Callable[[float], tuple[float, float]], start: float) -> float | None:
-    """The first bound, from ``start`` up, at which an ``interval`` holds 0; None where at 0 already, inf if never."""
+def breakdown_of(
+    interval: Callable[[float], tuple[float, float]], start: float, *, growth: float = 1.25
+) -> float | None:
+    """The first bound, from ``start`` up, at which an ``interval`` holds 0; None where at 0 already, inf if never.
+
+    ``growth``: of the bound from one try to the next; two crossings within one step are seen as none or one.
+    """
 
     def clearance(bound: float) -> float:
         # How far 0 lies outside; an end at infinity must not make the search's secant one.
@@ -41,12 +46,10 @@ def breakdown_of(interval: Callable[[float], tuple[float, float]], start: float)
     if clearance(0.0) <= 0:
         return None
     low, high = 0.0, start
-    for _ in range(_GROWTHS):
-        if clearance(high) <= 0:
-            break
-        low, high = high, high * _GROWTH
-    else:
-        return math.inf
+    while clearance(high) > 0:
+        low, high = high, high * growth
+        if high > start * _HIGHEST:
+            return math.inf
     return float(brentq(clearance, low, high, xtol=2.0**-_BITS * high, rtol=2.0**-_BITS))
 
 
