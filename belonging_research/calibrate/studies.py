@@ -85,12 +85,13 @@ def conduct_study(world: CountyWorld, plan: Plan, number: int) -> Study:
 def what_decides(plan: Plan, catcher: str | None = None) -> Plan:
     """The plan without what no verdict depends on: exploratory outcomes, checks that are a caution at most.
 
-    ``catcher``: a check to keep all the same.
+    And without the check of calibrated size: what it reads is made here. ``catcher``: a check to keep all the same.
     """
+    needless = (ONLY_CAUTIONS | {"calibrated_size"}) - {catcher}
     return plan.model_copy(
         update={
             "outcomes": tuple(each for each in plan.outcomes if each.role != "exploratory"),
-            "checks": tuple(each for each in plan.checks if each not in ONLY_CAUTIONS or each == catcher),
+            "checks": tuple(each for each in plan.checks if each not in needless),
         }
     )
 
