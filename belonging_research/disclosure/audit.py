@@ -45,7 +45,7 @@ def audit(entries: Sequence[LedgerEntry], plan: Plan, register: Sequence[LedgerE
     for entry in entries:
         for rule, sentence in (
             *_wrong_policy(entry, plan),
-            *_small_counts(entry, POLICIES[plan.policy]),
+            *_small_counts(entry, POLICIES.get(entry.policy, POLICIES[plan.policy])),
             *_identifiers(entry, plan),
         ):
             problems.append(Problem(entry=entry.entry, name=entry.name, rule=rule, sentence=sentence))
@@ -67,11 +67,16 @@ def refuse(problems: Sequence[Problem]) -> None:
 
 
 def _wrong_policy(entry: LedgerEntry, plan: Plan) -> Iterator[tuple[str, str]]:
-    if entry.policy != plan.policy:
+    allowed = {plan.policy} if plan.schools is None else {plan.policy, plan.schools.policy}
+    if entry.policy not in allowed:
         yield (
             "policy",
-            f"cleared under {entry.policy}, but the plan says {plan.policy}; run the notebook again.",
+            f"cleared under {entry.policy}, but the plan says {' or '.join(sorted(allowed))}; run the notebook again.",
         )
+    rows = entry.payload["findings"] if entry.kind == "finding" else ()
+    loose = sum(1 for row in rows if plan.policy_of(row["layer"]).name != entry.policy)
+    if loose:
+        yield "policy", f"{loose} finding(s) cleared under {entry.policy}, which is not the policy of their layer."
 
 
 def _small_counts(entry: LedgerEntry, policy: SecrecyPolicy) -> Iterator[tuple[str, str]]:

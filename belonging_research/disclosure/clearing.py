@@ -116,35 +116,43 @@ def _made(value: T, door: Door, entry: LedgerEntry) -> Cleared[T]:
 
 
 def _same_plan(estimate: Estimate, door: Door) -> None:
-    if estimate.plan_digest != door.plan.digest:
+    own = door.plan.of_schools if estimate.layer == "school" and door.plan.schools else door.plan
+    if estimate.plan_digest != own.digest:
         raise DisclosureError(
             f"{estimate.outcome}: estimated under plan {estimate.plan_digest[:12]}, but the door is for "
-            f"{door.plan.digest[:12]}. Open the door with the plan that the estimate used."
+            f"{own.digest[:12]}. Open the door with the plan that the estimate used."
         )
 
 
 def _clear_estimate(estimate: Estimate, door: Door, name: str) -> Cleared[Estimate]:
     _same_plan(estimate, door)
-    reason = _too_few(estimate, door.policy)
+    policy = door.plan.policy_of(estimate.layer)
+    reason = _too_few(estimate, policy)
     if reason:
         raise DisclosureError(f"{estimate.outcome}: withheld, {reason}. Clear the finding instead; it then says so.")
-    safe = _coarse(estimate, door.policy)
-    return _made(safe, door, door.record("estimate", {"estimate": estimate_content(safe)}, name=name))
+    safe = _coarse(estimate, policy)
+    content = {"estimate": estimate_content(safe)}
+    return _made(safe, door, door.record("estimate", content, name=name, layer=estimate.layer))
 
 
 def _clear_findings(findings: tuple[Finding, ...], door: Door, name: str) -> Cleared[tuple[Finding, ...]]:
     reasons: dict[str, int] = {}
     safe = []
+    layers = {finding.layer for finding in findings}
+    if len(layers) > 1:
+        raise DisclosureError(f"findings of layers {', '.join(sorted(layers))} go through apart: clear each by itself.")
+    layer = layers.pop()
+    policy = door.plan.policy_of(layer)
     for finding in findings:
         if finding.estimate is not None:
             _same_plan(finding.estimate, door)
-        reason = _too_few(finding.estimate, door.policy) if finding.estimate else None
+        reason = _too_few(finding.estimate, policy) if finding.estimate else None
         if reason:
             reasons[reason] = reasons.get(reason, 0) + 1
-        safe.append(withhold(finding, WITHHELD) if reason else _coarse_finding(finding, door.policy))
+        safe.append(withhold(finding, WITHHELD) if reason else _coarse_finding(finding, policy))
     released = tuple(safe)
     payload = _findings_payload(released)
-    return _made(released, door, door.record("finding", payload, name=name, reasons=reasons))
+    return _made(released, door, door.record("finding", payload, name=name, reasons=reasons, layer=layer))
 
 
 def _findings_payload(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -191,7 +199,9 @@ def _coarse_finding(finding: Finding, policy: SecrecyPolicy) -> Finding:
 
 
 def _clear_table(table: pa.Table, door: Door, counts: Measures | None, name: str) -> Cleared[pa.Table]:
-    measures, policy = counts or Measures(), door.policy
+    # A table made from a council's own records says so itself: who clears it cannot take it for a published one.
+    layer = (table.schema.metadata or {}).get(b"layer", b"county").decode()
+    measures, policy = counts or Measures(), door.plan.policy_of(layer)
     protects = policy.pupils > 0 or policy.schools > 0
     if protects:
         check_measures(table, measures, name or "without a name")
@@ -200,7 +210,7 @@ def _clear_table(table: pa.Table, door: Door, counts: Measures | None, name: str
     if protects:
         _refuse_differencing(result.table, measures, shown_before, name)
     payload = {**table_content(result.table), "measures": measures_content(measures)}
-    entry = door.record("table", payload, name=name, reasons=result.reasons)
+    entry = door.record("table", payload, name=name, reasons=result.reasons, layer=layer)
     return _made(result.table, door, entry)
 
 

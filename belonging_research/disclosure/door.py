@@ -80,8 +80,9 @@ class Door:
         name: str = "",
         reasons: Mapping[str, int] | None = None,
         of: tuple[str, ...] = (),
+        layer: str = "county",
     ) -> LedgerEntry:
-        """Write one entry. Of use to this room only: others call `clear` and `seal`.
+        """Write one entry, under the policy of its ``layer``. Of use to this room only: others call `clear`, `seal`.
 
         Raises
         ------
@@ -92,7 +93,7 @@ class Door:
             len(self._entries),
             kind,
             payload,
-            policy=self.policy.name,
+            policy=self.plan.policy_of(layer).name,
             name=name,
             n_suppressed=sum((reasons or {}).values()),
             reasons=reasons,

@@ -6,7 +6,8 @@ values a user typed are shown only where they are words of the plan itself.
 
 from __future__ import annotations
 
-from belonging_research.plan.contents import (
+from belonging_research.plan.contents import Plan
+from belonging_research.plan.parts import (
     POLICIES,
     Design,
     DonorRule,
@@ -15,7 +16,7 @@ from belonging_research.plan.contents import (
     Exclusion,
     Look,
     OutcomePlan,
-    Plan,
+    SchoolLayer,
     SecrecyPolicy,
     Target,
     Treated,
@@ -37,6 +38,7 @@ __all__ = [
     "OutcomeUnit",
     "Plan",
     "Role",
+    "SchoolLayer",
     "SecrecyPolicy",
     "Target",
     "Treated",

@@ -1,4 +1,4 @@
-"""What a plan says: each part of it, and the rules that its values keep among themselves.
+"""A plan as a whole, and the rules that its parts keep among themselves.
 
 Every fault names its key, what was found and what is expected.
 """
@@ -10,137 +10,32 @@ import hashlib
 import itertools
 import json
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from belonging_research.errors import CommandError, PlanError
-from belonging_research.plan.values import (
-    Better,
-    Method,
-    Month,
-    OutcomeUnit,
-    Period,
-    Role,
-    UnitCode,
-    same_name,
-    too_large,
+from belonging_research.plan.parts import (
+    POLICIES,
+    Design,
+    DonorRule,
+    EstimatorSettings,
+    Event,
+    Exclusion,
+    Look,
+    OutcomePlan,
+    SchoolLayer,
+    SecrecyPolicy,
+    Strict,
+    Target,
+    Treated,
 )
+from belonging_research.plan.values import Method, Period, same_name, too_large
 from belonging_research.tables import academic_year, first_year, shift_year
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
-
-
-class SecrecyPolicy(_Strict):
-    """What may leave the house. ``pupils`` and ``schools`` are the smallest counts shown; 0 means no limit.
-
-    ``as_published``: figures that the publisher already printed, to two decimals. ``council``: the default for
-    council data. ``dfe``: the Department's own rule for absence and exclusions statistics (1 and 2 hidden).
-    """
-
-    name: str
-    pupils: int
-    schools: int
-    round_counts_to: int
-    rate_decimals: int
-
-
-POLICIES: dict[str, SecrecyPolicy] = {
-    "as_published": SecrecyPolicy(name="as_published", pupils=0, schools=0, round_counts_to=1, rate_decimals=2),
-    "council": SecrecyPolicy(name="council", pupils=10, schools=3, round_counts_to=5, rate_decimals=1),
-    "dfe": SecrecyPolicy(name="dfe", pupils=3, schools=0, round_counts_to=5, rate_decimals=1),
-}
-
-
-class Treated(_Strict):
-    """A treated unit and the first day of its treatment."""
-
-    unit: UnitCode
-    name: str
-    start: dt.date
-
-
-class Exclusion(_Strict):
-    """A unit that may not be a donor, and why."""
-
-    unit: UnitCode
-    reason: Annotated[str, Field(min_length=3)]
-
-
-class DonorRule(_Strict):
-    """Who may serve as comparison: complete in base and post, no footprint change since a year."""
-
-    footprint_unchanged_since: Period
-    low_response: float = Field(ge=0, le=1)
-    moved_response: float = Field(ge=0, le=1)
-    bordering: tuple[UnitCode, ...] = ()
-
-
-class OutcomePlan(_Strict):
-    """An outcome, its role, the direction that is better, and the smallest effect of interest in ``unit``."""
-
-    name: str
-    label: str
-    unit: OutcomeUnit
-    role: Role
-    domain: str
-    better: Better
-    sesoi: float = Field(gt=0)
-
-
-class Design(_Strict):
-    """A method for a layer; exactly one of a layer is the registered one, the others are checks."""
-
-    layer: Literal["county", "school", "pupil"]
-    method: Method
-    registered: bool
-
-
-class Look(_Strict):
-    """A report year at which primaries are tested, at which alpha, and when it is due."""
-
-    report_year: Period
-    alpha: float = Field(gt=0, lt=0.5)
-    outcomes: tuple[str, ...] = Field(min_length=1)
-    due: Month
-
-
-class EstimatorSettings(_Strict):
-    """The penalty rule of the registered estimator, in squared percentage points (Ben-Michael et al. 2021).
-
-    Predictors are the fortnights of the last pre-year and the annual rates of the ``history_years`` before the
-    start that have figures, which carry ``history_weight`` times the fortnights' total weight. ``penalty_path``
-    is the range over which the annex shows the answer.
-    """
-
-    simplex_penalty: float = Field(ge=0)
-    augmentation_penalty: float = Field(gt=0)
-    history_years: int = Field(ge=1, le=10)
-    history_weight: float = Field(gt=0)
-    penalty_path: tuple[float, ...] = ()
-    neighbours: int = Field(ge=2, le=30)
-
-
-class Event(_Strict):
-    """Something else that happened to the treated place only, and when: a caution for every finding."""
-
-    name: str
-    when: str
-    source: str
-
-
-class Target(_Strict):
-    """A target the council registered; without one no page says that a target was met."""
-
-    outcome: str
-    period: Period
-    value: float
-
-
-class Plan(_Strict):
+class Plan(Strict):
     """A study, frozen. ``digest`` is the hash of everything in it, so spacing and comments do not count.
 
     ``negative_controls`` are published measures that the treatment could not move (Lipsitch et al. 2010): a change in
@@ -152,7 +47,7 @@ class Plan(_Strict):
     title: str
     place: str
     country: str
-    layer: Literal["county"]
+    layer: Literal["county", "school"]
     simulated: bool
     registered: dt.date | None = None
     seed: int = Field(ge=0)
@@ -171,9 +66,10 @@ class Plan(_Strict):
     negative_controls: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
-    faults: dict[str, Literal["refuse", "exclude"]] = {}
+    faults: dict[str, Literal["refuse", "exclude"]] = Field(default_factory=dict)
     targets: tuple[Target, ...] = ()
     contact: str = ""
+    schools: SchoolLayer | None = None
 
     @field_validator("base", "post", "outcomes_seen")
     @classmethod
@@ -197,6 +93,7 @@ class Plan(_Strict):
             "every base year must come before the first post year",
         )
         self._sound_years()
+        self._sound_schools()
         self._sound_places()
         self._sound_sizes()
         for number, treated in enumerate(self.treated):
@@ -235,6 +132,26 @@ class Plan(_Strict):
                 f"looks.{number}.report_year",
                 f"{look.report_year} is no post year of this plan; expected one of {', '.join(self.post)}",
             )
+
+    def _sound_schools(self) -> None:
+        layer = self.schools
+        if layer is None:
+            return
+        _refuse(
+            layer.baseline != self.base[-1],
+            "schools.baseline",
+            f"{layer.baseline} is not the last base year, {self.base[-1]}; pupils are followed from there",
+        )
+        for number, year in enumerate(layer.post):
+            _refuse(year not in self.post, f"schools.post.{number}", f"{year} is no post year of this plan")
+        names = [each.name for each in layer.outcomes]
+        _refuse(len(names) != len(set(names)), "schools.outcomes", "an outcome is listed twice")
+        _refuse(
+            not any(each.role == "primary" for each in layer.outcomes), "schools.outcomes", "none is primary; mark one"
+        )
+        for number, each in enumerate(layer.outcomes):
+            slip = too_large(each.unit, each.sesoi)
+            _refuse(slip is not None, f"schools.outcomes.{number}.sesoi", f"{slip}")
 
     def _sound_places(self) -> None:
         treated = {each.unit for each in self.treated}
@@ -277,8 +194,46 @@ class Plan(_Strict):
     @property
     def digest(self) -> str:
         """SHA-256 of the plan's content, 64 hex characters."""
-        content = self.model_dump(mode="json", by_alias=True)
+        # A plan without a school layer keeps the digest that it had before there was one.
+        without = {"schools"} if self.schools is None else set()
+        content = self.model_dump(mode="json", by_alias=True, exclude=without)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def policy_of(self, layer: str) -> SecrecyPolicy:
+        """What may leave of a layer's figures: a council's own, of schools or pupils, have a policy of their own."""
+        own = None if layer == "county" else self.schools
+        return POLICIES[self.policy if own is None else own.policy]
+
+    @property
+    def of_schools(self) -> Plan:
+        """The study's school layer as a plan of its own: its outcomes, checks, one look and secrecy policy.
+
+        Raises
+        ------
+        PlanError
+            If the study has none.
+        """
+        layer = self.schools
+        if layer is None:
+            raise PlanError(f"plan {self.study}: has no [schools]; add that part, or ask the county layer alone.")
+        look = Look(
+            report_year=layer.post[-1],
+            alpha=layer.alpha,
+            outcomes=tuple(each.name for each in layer.outcomes if each.role == "primary"),
+            due=layer.due,
+        )
+        return self.model_copy(
+            update={
+                "layer": "school",
+                "policy": layer.policy,
+                "post": layer.post,
+                "outcomes": layer.outcomes,
+                "designs": (Design(layer="school", method="group_time_effects", registered=True),),
+                "looks": (look,),
+                "checks": layer.checks,
+                "schools": None,
+            }
+        )
 
     @property
     def method(self) -> Method:

@@ -17,6 +17,7 @@ Method = Literal[
     "synthetic_difference_in_differences",
     "difference_in_differences",
     "neighbours_difference_in_differences",
+    "group_time_effects",
 ]
 Period = Annotated[str, Field(pattern=r"^\d{4}/\d{2}$")]
 
