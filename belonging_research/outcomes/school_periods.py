@@ -70,9 +70,7 @@ def cohort_half_terms(counts: Table, cohort: Table, *, baseline: str) -> Table:
     ).rename(urn="home")  # fmt: skip
 
 
-def cohort_leavers(
-    counts: Table, cohort: Table, destinations: Table, *, baseline: str, last: tuple[str, int]
-) -> Table:
+def cohort_leavers(counts: Table, cohort: Table, destinations: Table, *, baseline: str, last: tuple[str, int]) -> Table:
     """Pupils of a cohort who should still be in the data at half-term ``last`` (year, number) and are not.
 
     One row per urn (baseline), year_group and ``kind``: ``pupils``. Not in the data is without a mark in ``last`` and

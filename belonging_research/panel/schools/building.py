@@ -183,7 +183,9 @@ class _Build:
         whole = _complete(bottom > 0, np.where(started, -1, blocks))
         told = [
             LeftOut(what="units", reason="started_before_the_panel", n=int(started.sum()), of=len(units)),
-            LeftOut(what="units", reason="no_figure_in_some_half_term", n=int((~whole & ~started).sum()), of=len(units)),
+            LeftOut(
+                what="units", reason="no_figure_in_some_half_term", n=int((~whole & ~started).sum()), of=len(units)
+            ),
         ]
         at = np.flatnonzero(whole & ~started)
         kept = [units[n] for n in at]
@@ -229,7 +231,9 @@ class _Build:
         place = {key: n for n, key in enumerate(units)}
         column = {(half.period, half.number): n for n, half in enumerate(self.halves)}
         dated = zip(rows["period"].to_pylist(), rows["half_term"].to_pylist(), strict=True)
-        at = [(n, place[key], column[day]) for n, (key, day) in enumerate(zip(keys, dated, strict=True)) if day in column]
+        at = [
+            (n, place[key], column[day]) for n, (key, day) in enumerate(zip(keys, dated, strict=True)) if day in column
+        ]
         row, unit, half = (np.array(part, dtype=np.int64) for part in zip(*at, strict=True)) if at else ([], [], [])
         found = []
         for name in names:
@@ -267,5 +271,7 @@ def _leavers(gone: pa.Table, starts: Starts, total: int) -> list[LeftOut]:
     found: Counter[tuple[str, str]] = Counter()
     for row in gone.to_pylist():
         starts_here = starts.adoption.get(row["urn"]) is not None
-        found["pupils of schools that start" if starts_here else "pupils of other schools", row["kind"]] += row["pupils"]
+        found["pupils of schools that start" if starts_here else "pupils of other schools", row["kind"]] += row[
+            "pupils"
+        ]
     return [LeftOut(what=arm, reason=kind, n=n, of=total) for (arm, kind), n in sorted(found.items())]

@@ -1,0 +1,1 @@
+"""Staggered starts in schools."""
