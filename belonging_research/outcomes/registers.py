@@ -88,7 +88,7 @@ def enrolment_absence(
     """
     last = half_terms(period)[5].first_day
     counted = counts.filter(counts.period == period, counts.half_term.isin(WINDOWS[window]))
-    aged = counted.left_join(_ages(pupils, period), "pupil").drop("pupil_right")
+    aged = counted.left_join(ages(pupils, period), "pupil").drop("pupil_right")
     aged = aged.filter(~((aged.half_term == 6) & (aged.age == OLDEST)).fill_null(False))
     names = [name for name in aged.columns if name not in (*_ENROLMENT, "period", "half_term", "age")]
     summed = aged.group_by(list(_ENROLMENT)).aggregate(
@@ -157,6 +157,13 @@ def left_out(absence: Table) -> Table:
     return gone.group_by("left_out").aggregate(enrolments=gone.count()).order_by("left_out")
 
 
+def ages(pupils: Table, period: str) -> Table:
+    """Age on 31 August before the year, columns pupil, age: a month of birth is enough, as that is its last day."""
+    year, month = pupils.birth_month.year(), pupils.birth_month.month()
+    age = first_year(period) - year - (month > 8).cast("int64")
+    return pupils.select("pupil", age=age.cast("int64"))
+
+
 def _is_at_least(enrolment: Table, *, one_in: int) -> BooleanValue:
     """Whether one half-day in so many or more was missed, whatever the marks that were no code stand for.
 
@@ -171,13 +178,6 @@ def _is_at_least(enrolment: Table, *, one_in: int) -> BooleanValue:
 
 def _flags_not_known(enrolment: Table) -> BooleanValue:
     return enrolment.persistently_absent.isnull() | enrolment.severely_absent.isnull()
-
-
-def _ages(pupils: Table, period: str) -> Table:
-    """Age on 31 August before the year: a month of birth is enough, as that is the last day of one."""
-    year, month = pupils.birth_month.year(), pupils.birth_month.month()
-    age = first_year(period) - year - (month > 8).cast("int64")
-    return pupils.select("pupil", age=age.cast("int64"))
 
 
 def _codes(bridges: Sequence[str]) -> Table:

@@ -1,0 +1,45 @@
+"""Staggered starts in schools: what starting an intervention did, judged by the recorded allocation of starts.
+
+``estimate_schools`` gives the registered estimate; ``group_time_effects`` its cells, cohorts, half-terms and path;
+``pre_trends`` whether starters moved apart before, and the power of asking; ``imputation``, ``sun_abraham`` and
+``two_way_fixed_effects`` are checks; ``ratio_effect`` and ``exact_ratio`` are for counts. Imported by its own name:
+it brings libraries that take seconds to load, which the county layer does not need.
+"""
+
+from belonging_research.estimators.staggered.conversion import adoption_index, staggered
+from belonging_research.estimators.staggered.counts import (
+    ExactRatio,
+    RatioEffect,
+    exact_ratio,
+    ratio_effect,
+    started_beside_others,
+)
+from belonging_research.estimators.staggered.estimating import SchoolDesign, estimate_schools
+from belonging_research.estimators.staggered.group_time import GroupTimeEffects, group_time_effects
+from belonging_research.estimators.staggered.other_estimators import (
+    OtherEstimate,
+    imputation,
+    sun_abraham,
+    two_way_fixed_effects,
+)
+from belonging_research.estimators.staggered.pre_trends import PreTrends, pre_trends
+
+__all__ = [
+    "ExactRatio",
+    "GroupTimeEffects",
+    "OtherEstimate",
+    "PreTrends",
+    "RatioEffect",
+    "SchoolDesign",
+    "adoption_index",
+    "estimate_schools",
+    "exact_ratio",
+    "group_time_effects",
+    "imputation",
+    "pre_trends",
+    "ratio_effect",
+    "staggered",
+    "started_beside_others",
+    "sun_abraham",
+    "two_way_fixed_effects",
+]

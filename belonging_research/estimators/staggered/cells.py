@@ -1,0 +1,163 @@
+"""Group-time effects without covariates as sums over clusters, for one allocation of starts or thousands at once.
+
+The effect of cohort g at half-term t is its mean change since the last half-term before its start, less that of units
+of the same block that have not started (Callaway & Sant'Anna 2021, the unconditional case; with blocks, the outcome
+regression on block indicators, which is then also the doubly robust estimate). All of it is linear in the outcomes
+and needs of a cluster only its sums, so an allocation over 22 pyramids costs microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from belonging_research.errors import EstimateError
+from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
+from belonging_research.estimators.weights import Bools, Floats
+
+Comparison = Literal["not_yet_treated", "never_treated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One group-time effect by indices of half-terms: cohort ``group``, half-term ``time``, measured from ``base``."""
+
+    group: int
+    time: int
+    base: int
+
+    @property
+    def is_post(self) -> bool:
+        """At or after the start."""
+        return self.time >= self.group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSums:
+    """Weights (C, Y), weighted outcomes (C, Y, T) of clusters by block, which half-terms a block has (Y, T)."""
+
+    weights: Floats
+    outcomes: Floats
+    open: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellEffects:
+    """Effects of m cells under B allocations: ``att`` (B, m), NaN where nobody is comparable.
+
+    ``weight`` (B, m) of the treated who are compared; ``shares`` (B, C, m) whose they are, by cluster; ``influence``
+    (B, C, m): what each cluster adds to the error of a cell, summing to 0.
+    """
+
+    att: Floats
+    weight: Floats
+    shares: Floats
+    influence: Floats
+
+
+def cells_of(study: Staggered, *, anticipation: int, universal: bool, only_post: bool = False) -> tuple[Cell, ...]:
+    """Every cohort and half-term with a comparison somewhere: from ``study.last`` on all are treated.
+
+    Effects from the start on are measured from the last half-term before it and its anticipation. Before, from the
+    half-term before (varying) or from that same one (``universal``, reference event time -1 - ``anticipation``).
+    """
+    found = []
+    for group in map(int, study.cohorts):
+        if group >= study.last:
+            continue
+        base = group - 1 - anticipation
+        for time in range(study.last):
+            if time >= group or universal:
+                own = base
+            else:
+                own = time - 1
+            if own < 0 or own == time or (only_post and time < group):
+                continue
+            found.append(Cell(group=group, time=time, base=own))
+    return tuple(found)
+
+
+def cluster_sums(study: Staggered, values: Floats | None = None) -> ClusterSums:
+    """Sums of a study, or of other ``values`` (n, T) of the same units."""
+    shape = (len(study.clusters), len(study.blocks))
+    outcomes = study.values if values is None else values
+    weights, sums = np.zeros(shape), np.zeros((*shape, outcomes.shape[1]))
+    np.add.at(weights, (study.cluster, study.block), study.weights)
+    np.add.at(sums, (study.cluster, study.block), study.weights[:, None] * outcomes)
+    return ClusterSums(weights=weights, outcomes=sums, open=study.open)
+
+
+def cluster_adoption(study: Staggered) -> Ints:
+    """(C,) the start of each cluster. Raises :class:`EstimateError` where units of a cluster start apart."""
+    first = np.full(len(study.clusters), NEVER, dtype=np.int64)
+    last = np.zeros(len(study.clusters), dtype=np.int64)
+    np.minimum.at(first, study.cluster, study.adoption)
+    np.maximum.at(last, study.cluster, study.adoption)
+    mixed = int((first != last).sum())
+    if mixed:
+        raise EstimateError(
+            f"{mixed} of {len(first)} pyramids hold schools that start at different times or never, so starts were "
+            "not allocated by pyramid; build the panel with assignment='pyramid' (intention to treat), or give each "
+            "school its own cluster"
+        )
+    return first
+
+
+def cell_effects(
+    sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
+) -> CellEffects:
+    """Effects of ``cells`` under (B, C) allocations of starts to clusters."""
+    att, weight = np.full((2, len(adoption), len(cells)), np.nan)
+    shares, influence = np.zeros((2, *adoption.shape, len(cells)))
+    for m, cell in enumerate(cells):
+        treated = (adoption == cell.group).astype(np.float64)
+        control = controls(adoption, cell, comparison=comparison, anticipation=anticipation).astype(np.float64)
+        usable = sums.open[:, cell.time] & sums.open[:, cell.base]
+        own = np.where(usable, sums.weights, 0.0)
+        change = np.where(usable, sums.outcomes[:, :, cell.time] - sums.outcomes[:, :, cell.base], 0.0)
+        n_control = control @ own
+        supported = (n_control > 0).astype(np.float64)
+        n_treated = (treated @ own) * supported
+        weight[:, m] = n_treated.sum(axis=1)
+        mean = (control @ change) / np.where(n_control > 0, n_control, 1.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            att[:, m] = ((treated @ change) * supported - n_treated * mean).sum(axis=1) / weight[:, m]
+            total = np.where(weight[:, m] > 0, weight[:, m], np.nan)
+        beyond = (change[None] - own[None] * mean[:, None, :]) * supported[:, None, :]
+        held = (own[None] * supported[:, None, :]).sum(axis=2)
+        shares[:, :, m] = treated * held
+        ratio = n_treated / np.where(n_control > 0, n_control, 1.0)
+        gains = treated * (beyond.sum(axis=2) - np.nan_to_num(att[:, m])[:, None] * held)
+        losses = control * np.einsum("bcy,by->bc", beyond, ratio)
+        influence[:, :, m] = np.nan_to_num((gains - losses) / total[:, None])
+    return CellEffects(att=att, weight=np.nan_to_num(weight), shares=shares, influence=influence)
+
+
+def controls(adoption: Ints, cell: Cell, *, comparison: Comparison, anticipation: int) -> Bools:
+    """Who is compared with a cell's cohort: those that never start, or have not by either of its half-terms."""
+    if comparison == "never_treated":
+        return adoption == NEVER
+    ahead: Bools = (adoption > max(cell.time, cell.base) + anticipation) & (adoption != cell.group)
+    return ahead
+
+
+def overall_effects(effects: CellEffects) -> tuple[Floats, Floats]:
+    """Overall effect (B,) of cells that are all post, weighted by those treated ("simple"), and its influence (B, C).
+
+    The influence includes that of the weights, as in Callaway & Sant'Anna's aggregation; both are linear in outcomes.
+    """
+    total = effects.weight.sum(axis=1)
+    overall = (np.nan_to_num(effects.att) * effects.weight).sum(axis=1) / total
+    share = effects.weight / total[:, None]
+    apart = np.where(effects.weight > 0, np.nan_to_num(effects.att) - overall[:, None], 0.0)
+    psi = np.einsum("bcm,bm->bc", effects.influence, share)
+    psi += np.einsum("bcm,bm->bc", effects.shares, apart) / total[:, None]
+    return overall, psi
+
+
+def error_factor(study: Staggered) -> float:
+    """C/(C - 1); 1 where every cluster is one unit, as in the R package did (Callaway & Sant'Anna)."""
+    n = len(study.clusters)
+    return 1.0 if n == len(study.units) else n / max(n - 1, 1)

@@ -1,0 +1,267 @@
+"""Counts of suspensions and exclusions: a ratio with exposure and fixed effects, judged by the recorded allocation.
+
+The estimate is the fixed-effects Poisson coefficient, consistent whatever the counts' distribution as long as their
+mean is right (Wooldridge 1999). Its p-value and interval do not rest on it: with counts as uneven as suspensions,
+cluster-robust errors reject too often, so the score of the ratio is judged by permuting starts of pyramids.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyfixest
+from scipy.optimize import brentq
+from scipy.stats import beta, binomtest
+
+from belonging_research.errors import EstimateError
+from belonging_research.estimators.placebo import alpha_of
+from belonging_research.estimators.staggered.allocation import allocations, refuse_too_few, stratum_of
+from belonging_research.estimators.staggered.cells import cluster_adoption
+from belonging_research.estimators.staggered.conversion import Ints, Staggered, staggered
+from belonging_research.estimators.weights import Bools, Floats
+from belonging_research.panel.schools import SchoolPanel
+
+_FURTHEST = 5.0  # log ratios beyond which no interval is sought: 148 times as many
+_SETTLED, _STEPS = 1e-10, 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioEffect:
+    """How many times as many events there are since a start: ``log_ratio``, natural, and what it rests on.
+
+    ``std_error``: cluster-robust, shown beside ``p_value`` and ``interval`` of the randomisation, which decide.
+    ``n_without_events``: units that never had one, which a fixed-effects Poisson leaves out, of ``n_units``.
+    """
+
+    outcome: str
+    log_ratio: float
+    std_error: float
+    p_value: float
+    level: float
+    interval: tuple[float, float]
+    n_reference: int
+    n_units: int
+    n_without_events: int
+    n_events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactRatio:
+    """Rates of two groups by exposure and their ratio with its exact interval; a description, no verdict.
+
+    ``ratio`` is None, and the interval reaches from 0 or to infinity, where a group has no event.
+    """
+
+    events: tuple[int, int]
+    exposure: tuple[float, float]
+    ratio: float | None
+    interval: tuple[float, float]
+    p_value: float
+    level: float
+
+
+def ratio_effect(
+    panel: SchoolPanel,
+    *,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    anticipation: int = 0,
+    draws: int = 1999,
+) -> RatioEffect:
+    """Ratio of events per exposure since a start, with school and half-term fixed effects; suspensions or pupils.
+
+    ``panel`` holds events and their exposure (:func:`panel.schools.events_panel`); with pupils suspended once or more
+    over pupils it is the any-suspension ratio. Fitted by pyfixest, offset log exposure. P-value and interval permute
+    starts of pyramids within strata: under a constant ratio r the events without it are events / r since the start
+    (Fisher's sharp null), whose score no allocation should single out.
+
+    Raises :class:`EstimateError` as :func:`estimate_schools`, for values below 0, or where nobody has an event.
+    """
+    study = staggered(panel, weights="schools", anticipation=anticipation)
+    adoption = cluster_adoption(study)
+    found = allocations(adoption, stratum_of(study, panel), draws=draws, rng=rng)
+    refuse_too_few(found, alpha_of(level))
+    events, exposure = _events(panel, study)
+    has_any = events.sum(axis=1) > 0
+    if not has_any.any():
+        raise EstimateError(f"{panel.outcome}: no unit has an event; there is no ratio")
+    coefficient, error = _poisson(study, events, exposure, has_any)
+    scores = _Scores(study, events[has_any], exposure[has_any], has_any, adoption, found.others)
+    return RatioEffect(
+        outcome=panel.outcome,
+        log_ratio=coefficient,
+        std_error=error,
+        p_value=scores.p_value(0.0),
+        level=level,
+        interval=scores.interval(alpha_of(level)),
+        n_reference=len(found.others),
+        n_units=len(study.units),
+        n_without_events=int((~has_any).sum()),
+        n_events=round(float(events.sum())),
+    )
+
+
+def exact_ratio(
+    events: tuple[int, int], exposure: tuple[float, float], *, level: float = 0.95
+) -> ExactRatio:
+    """Two rates and the exact interval of their ratio, first over second, given the events' sum.
+
+    Clopper & Pearson's limits of the first group's share, as odds, times the exposures' ratio; p by the conditional
+    binomial test (Przyborowski & Wilenski 1940). Raises :class:`EstimateError` for counts that are no whole numbers
+    from 0, exposures not above 0, or no event at all.
+    """
+    first, second = events
+    if min(events) < 0 or any(each != int(each) for each in events) or not sum(events):
+        raise EstimateError(f"events {first} and {second}: expected whole numbers from 0, at least one above")
+    if not min(exposure) > 0:
+        raise EstimateError("an exposure is not above 0; it counts enrolled school days, or pupils")
+    alpha, times = alpha_of(level), exposure[1] / exposure[0]
+    total = first + second
+    low = float(beta.ppf(alpha / 2, first, second + 1)) if first else 0.0
+    high = float(beta.isf(alpha / 2, first + 1, second)) if second else 1.0
+    share = exposure[0] / (exposure[0] + exposure[1])
+    return ExactRatio(
+        events=(int(first), int(second)),
+        exposure=exposure,
+        ratio=first / second * times if first and second else None,
+        interval=(low / (1 - low) * times, high / (1 - high) * times if second else float("inf")),
+        p_value=float(binomtest(int(first), int(total), share).pvalue),
+        level=level,
+    )
+
+
+def started_beside_others(panel: SchoolPanel, *, level: float = 0.95) -> ExactRatio:
+    """Events since a start beside those of schools that had not started, in the same half-terms: a description.
+
+    For permanent exclusions, of which there are too few for a verdict. Not adjusted for how schools differed before.
+    Raises :class:`EstimateError` as :func:`exact_ratio`.
+    """
+    half = np.arange(len(panel.periods))
+    adoption = np.array([len(half) if each is None else each for each in panel.adoption])
+    started = half >= adoption[:, None]
+    both = started.any(axis=0) & (~started).any(axis=0)
+    events = tuple(round(float(panel.numerator[mask & both].sum())) for mask in (started, ~started))
+    exposure = tuple(float(panel.denominator[mask & both].sum()) for mask in (started, ~started))
+    return exact_ratio((events[0], events[1]), (exposure[0], exposure[1]), level=level)
+
+
+def _events(panel: SchoolPanel, study: Staggered) -> tuple[Floats, Floats]:
+    at = np.searchsorted(panel.units, study.units)
+    events, exposure = panel.numerator[at, : study.last], panel.denominator[at, : study.last]
+    if (events < 0).any():
+        raise EstimateError(f"{panel.outcome}: an event count is below 0")
+    if ((events > 0) & (exposure <= 0)).any() or not study.open.all():
+        raise EstimateError(
+            f"{panel.outcome}: some half-terms have no exposure; a count needs the school days over which it fell"
+        )
+    return events, exposure
+
+
+def _poisson(study: Staggered, events: Floats, exposure: Floats, has_any: Bools) -> tuple[float, float]:
+    """Coefficient of having started and its cluster-robust error; all-zero units are left out beforehand, by name."""
+    n, periods = events.shape
+    started = np.arange(periods) >= study.adoption[:, None]
+    rows = pd.DataFrame(
+        {
+            "events": events.ravel(),
+            "started": started.ravel().astype(float),
+            "log_exposure": np.log(exposure).ravel(),
+            "unit": np.repeat(np.arange(n), periods),
+            "half": np.tile(np.arange(periods), n),
+            "cluster": np.repeat(study.cluster, periods),
+        }
+    )[np.repeat(has_any, periods)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pyfixest's own deprecations under pandas 3
+        try:
+            fitted: Any = pyfixest.fepois(
+                "events ~ started | unit + half", rows, offset="log_exposure", vcov={"CRV1": "cluster"}
+            )
+            return float(fitted.coef()["started"]), float(fitted.se()["started"])
+        except (ValueError, RuntimeError, KeyError, np.linalg.LinAlgError) as refused:
+            raise EstimateError(
+                f"the Poisson ratio could not be fitted ({type(refused).__name__} in pyfixest); are there events on "
+                "both sides of the starts?"
+            ) from None
+
+
+class _Scores:
+    """The score of the ratio under every allocation: its sum of residuals since the starts, over its clustered size."""
+
+    def __init__(
+        self, study: Staggered, events: Floats, exposure: Floats, kept: Bools, adoption: Ints, others: Ints
+    ) -> None:
+        self.events, self.exposure = events, exposure
+        self.cluster, self.n_clusters = study.cluster[kept], len(study.clusters)
+        self.real = np.arange(events.shape[1]) >= study.adoption[kept][:, None]
+        self.rows = np.vstack([adoption[None], others])
+        self.started = np.minimum(self.rows, events.shape[1])
+
+    def statistics(self, log_ratio: float) -> Floats:
+        """Score over its clustered size under each allocation, the real one first, (B + 1,)."""
+        adjusted = self.events * np.exp(-log_ratio * self.real)
+        residual = adjusted - _fitted_means(adjusted, self.exposure)
+        sums = np.zeros((self.n_clusters, residual.shape[1] + 1))
+        np.add.at(sums[:, :-1], self.cluster, residual)
+        since = np.cumsum(sums[:, ::-1], axis=1)[:, ::-1]  # (C, T + 1): residuals from a half-term on
+        own = since[np.arange(self.n_clusters), self.started]
+        size = np.sqrt((own**2).sum(axis=1))
+        found: Floats = np.divide(own.sum(axis=1), size, out=np.zeros(len(own)), where=size > 0)
+        return found
+
+    def p_value(self, log_ratio: float) -> float:
+        """Share of allocations, the real one among them, whose |score| reaches the real one's."""
+        found = np.abs(self.statistics(log_ratio))
+        return float(np.count_nonzero(found >= found[0] * (1 - 1e-9)) / len(found))
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Log ratios that are not rejected, around the one whose score is 0; 0 outside exactly when it is rejected."""
+        middle = self._balanced()
+        low, high = (self._end(middle, sign, alpha) for sign in (-1, 1))
+        if self.p_value(0.0) > alpha:
+            return min(low, 0.0), max(high, 0.0)
+        return (max(low, np.nextafter(0, 1)), high) if middle > 0 else (low, min(high, np.nextafter(0, -1)))
+
+    def _balanced(self) -> float:
+        """The log ratio that leaves the real allocation's score at 0."""
+
+        def score(log_ratio: float) -> float:
+            return float(self.statistics(log_ratio)[0])
+
+        if score(-_FURTHEST) * score(_FURTHEST) >= 0:
+            raise EstimateError(
+                "no ratio between 1/148 and 148 balances the events; is there an event on both sides of the starts?"
+            )
+        return float(brentq(score, -_FURTHEST, _FURTHEST, xtol=1e-8))
+
+    def _end(self, middle: float, sign: int, alpha: float) -> float:
+        """Where p first falls to alpha on one side, by bisection to 1e-5; the furthest log ratio where it never does."""
+        inner, step = middle, 0.05
+        while self.p_value(inner + sign * step) > alpha:
+            inner += sign * step
+            step *= 1.5
+            if abs(inner - middle) > _FURTHEST:
+                return sign * float("inf")
+        outer = inner + sign * step
+        while abs(outer - inner) > 1e-5:
+            half = (inner + outer) / 2
+            inner, outer = (half, outer) if self.p_value(half) > alpha else (inner, half)
+        return outer
+
+
+def _fitted_means(events: Floats, exposure: Floats) -> Floats:
+    """Poisson means with unit and half-term effects and no other: exposures scaled to both margins in turn."""
+    means = exposure * (events.sum() / exposure.sum())
+    rows, columns = events.sum(axis=1), events.sum(axis=0)
+    for _ in range(_STEPS):
+        means = means * (rows / means.sum(axis=1))[:, None]
+        total = means.sum(axis=0)
+        means = means * np.divide(columns, total, out=np.zeros_like(total), where=total > 0)
+        if np.abs(means.sum(axis=1) - rows).max() <= _SETTLED * rows.max():
+            break
+    fitted: Floats = means
+    return fitted

@@ -1,0 +1,211 @@
+"""Randomisation inference for staggered starts: the real allocation among those that the same draw could have given.
+
+The statistic is the overall effect over its clustered error (Wu & Ding 2021 on why studentised). P-value and interval
+come from one reference: an effect is inside the interval at 1 - a unless taking it out of the outcomes leaves
+p <= a. Under a constant effect t the outcomes without it are known for every school and half-term, so the p-value of
+each t is exact whatever the outcomes' distribution, clustering or serial correlation (Fisher 1935; Rosenbaum 2002).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from belonging_research.errors import EstimateError
+from belonging_research.estimators.placebo import alpha_of
+from belonging_research.estimators.staggered.cells import (
+    Cell,
+    ClusterSums,
+    Comparison,
+    cell_effects,
+    error_factor,
+    overall_effects,
+)
+from belonging_research.estimators.staggered.conversion import Ints, Staggered
+from belonging_research.estimators.weights import Floats
+
+# Equal statistics reached by another order of sums are ties, and ties count against a finding.
+_TIE = 1e-9
+_CHUNK = 2_000_000  # numbers held at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """Overall effects under B allocations of outcomes less a constant effect t: a - t b, variances A - 2 t B + t^2 C.
+
+    ``value`` is a, ``slope`` b, ``variance``, ``cross`` and ``curve`` A, B and C, each (B,).
+    """
+
+    value: Floats
+    slope: Floats
+    variance: Floats
+    cross: Floats
+    curve: Floats
+
+    def squared_t(self, effect: float) -> Floats:
+        """t^2 (B,) of outcomes less ``effect``; infinite without error, 0 where there is no effect either."""
+        top = (self.value - effect * self.slope) ** 2
+        bottom = np.maximum(self.variance - 2 * effect * self.cross + effect**2 * self.curve, 0.0)
+        found: Floats = np.divide(top, bottom, out=np.where(top > 0, np.inf, 0.0), where=bottom > 0)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Randomisation:
+    """The overall effect, its clustered error, and the reference it is judged by (B other allocations)."""
+
+    value: float
+    std_error: float
+    reference: Linear
+
+    def p_value(self, effect: float = 0.0) -> float:
+        """(1 + allocations with |t| at least the real one)/(B + 1), of outcomes less a constant ``effect``."""
+        real = ((self.value - effect) / self.std_error) ** 2
+        extreme = np.count_nonzero(self.reference.squared_t(effect) >= real * (1 - _TIE))
+        return float((1 + extreme) / (len(self.reference.value) + 1))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The constant effects that are not rejected at 1 - ``level``: (low, high), in the outcome's unit.
+
+        The ends are exact: where an allocation's |t| crosses the real one is a root of a quartic. Where effects that
+        are not rejected lie apart, the interval spans them, but never reaches 0 across ones that are rejected when 0
+        is, so that 0 lies outside exactly when ``p_value() <= 1 - level``.
+
+        Raises :class:`EstimateError` where the allocations are too few to reject any effect at that level.
+        """
+        alpha = alpha_of(level)
+        count = len(self.reference.value)
+        if 1 / (count + 1) > alpha + 1e-12:
+            raise EstimateError(
+                f"{count} other allocations reject nothing at {alpha:.3g}, so there is no interval at level {level:g}"
+            )
+        ends = self._crossings()
+        if not len(ends):
+            raise EstimateError("no allocation's statistic crosses the real one; is the outcome constant?")
+        middles = np.concatenate([[ends[0] - 1.0], (ends[1:] + ends[:-1]) / 2, [ends[-1] + 1.0]])
+        kept = self._p_values(middles) > alpha
+        if kept[0] or kept[-1]:
+            raise EstimateError(
+                f"the allocations reject no effect, however large, at {alpha:.3g}: too many of them are the real one "
+                "again; more pyramids that start apart are needed"
+            )
+        first, last = np.flatnonzero(kept)[[0, -1]]
+        low, high = (self.value + self.std_error * float(ends[at]) for at in (first - 1, last))
+        return self._agreeing(low, high, alpha)
+
+    def _agreeing(self, low: float, high: float, alpha: float) -> tuple[float, float]:
+        """0 outside exactly when it is rejected."""
+        if self.p_value() > alpha:
+            return min(low, 0.0), max(high, 0.0)
+        if self.value > 0:
+            return max(low, math.ulp(0.0)), high
+        return low, min(high, -math.ulp(0.0))
+
+    def _quartics(self) -> Floats:
+        """(B, 5) coefficients, highest first, in u = (effect - value)/error: >= 0 where an allocation is as extreme."""
+        r, a, s = self.reference, self.value, self.std_error
+        alpha = (r.value - a * r.slope) / s
+        constant = (r.variance - 2 * a * r.cross + a**2 * r.curve) / s**2
+        linear = (r.cross - a * r.curve) / s
+        return np.column_stack([-r.curve, 2 * linear, r.slope**2 - constant, -2 * alpha * r.slope, alpha**2])
+
+    def _crossings(self) -> Floats:
+        found = [np.roots(row) for row in self._quartics()]
+        roots = np.concatenate(found) if found else np.empty(0)
+        real = roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots.real))].real
+        ends: Floats = np.unique(real)
+        return ends
+
+    def _p_values(self, at: Floats) -> Floats:
+        """P-values (k,) of effects at ``at`` (k,) errors from the value."""
+        found = np.empty(len(at))
+        step = max(1, _CHUNK // max(len(self.reference.value), 1))
+        r = self.reference
+        for first in range(0, len(at), step):
+            effect = (self.value + self.std_error * at[first : first + step])[:, None]
+            top = (r.value - effect * r.slope) ** 2
+            bottom = np.maximum(r.variance - 2 * effect * r.cross + effect**2 * r.curve, 0.0)
+            real = at[first : first + step, None] ** 2
+            extreme = np.count_nonzero(top >= real * bottom * (1 - _TIE), axis=1)
+            found[first : first + step] = (1 + extreme) / (len(r.value) + 1)
+        return found
+
+
+def overall_under(
+    study: Staggered,
+    sums: ClusterSums,
+    shift: ClusterSums,
+    adoption: Ints,
+    cells: tuple[Cell, ...],
+    *,
+    comparison: Comparison,
+    anticipation: int,
+) -> Linear:
+    """Overall effects under (B, C) allocations, of outcomes ``sums`` less any constant multiple of ``shift``."""
+    step = max(1, _CHUNK // max(adoption.shape[1] * sums.weights.shape[1], 1) // max(len(cells), 1))
+    parts = []
+    factor = error_factor(study)
+    for first in range(0, len(adoption), step):
+        own = adoption[first : first + step]
+        values = []
+        for each in (sums, shift):
+            value, psi = overall_effects(
+                cell_effects(each, own, cells, comparison=comparison, anticipation=anticipation)
+            )
+            values.append((value, psi - psi.mean(axis=1, keepdims=True)))
+        (value, psi), (slope, along) = values
+        parts.append((value, slope, (psi**2).sum(axis=1), (psi * along).sum(axis=1), (along**2).sum(axis=1)))
+    columns = [np.concatenate(part) for part in zip(*parts, strict=True)] if parts else [np.empty(0)] * 5
+    return Linear(
+        value=columns[0],
+        slope=columns[1],
+        variance=factor * columns[2],
+        cross=factor * columns[3],
+        curve=factor * columns[4],
+    )
+
+
+def treated_sums(sums: ClusterSums, adoption: Ints) -> ClusterSums:
+    """Sums of the outcome that is 1 where a cluster (C,) has started and 0 elsewhere."""
+    started = np.arange(sums.outcomes.shape[2]) >= adoption[:, None]
+    return ClusterSums(
+        weights=sums.weights, outcomes=sums.weights[:, :, None] * started[:, None, :], open=sums.open
+    )
+
+
+def randomisation(
+    study: Staggered,
+    sums: ClusterSums,
+    adoption: Ints,
+    others: Ints,
+    cells: tuple[Cell, ...],
+    *,
+    comparison: Comparison,
+    anticipation: int,
+) -> Randomisation:
+    """The real allocation (C,) judged by the ``others`` (B, C); ``cells`` are all post.
+
+    Raises :class:`EstimateError` where the real allocation's effect has no error.
+    """
+    shift = treated_sums(sums, adoption)
+    every = np.vstack([adoption[None], others])
+    found = overall_under(study, sums, shift, every, cells, comparison=comparison, anticipation=anticipation)
+    scale = float(np.abs(sums.outcomes).max()) ** 2
+    if not found.variance[0] > 1e-24 * scale:
+        raise EstimateError(
+            "all pyramids that start together change alike, so nothing shows how far chance moves them; is the outcome "
+            "constant, or does each start have one pyramid only?"
+        )
+    return Randomisation(
+        value=float(found.value[0]),
+        std_error=math.sqrt(float(found.variance[0])),
+        reference=Linear(
+            value=found.value[1:],
+            slope=found.slope[1:],
+            variance=found.variance[1:],
+            cross=found.cross[1:],
+            curve=found.curve[1:],
+        ),
+    )

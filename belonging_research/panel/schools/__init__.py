@@ -1,0 +1,23 @@
+"""The school panel: a council's register and intervention log as schools by half-term, ready to compare.
+
+Imported by its own name: it brings a query engine, which the county layer does not need.
+"""
+
+from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
+from belonging_research.panel.schools.shape import WEIGHTINGS, LeftOut, SchoolPanel, Weighting, panel_of_arrays
+from belonging_research.panel.schools.starts import Starts, half_term_label, starts_of
+
+__all__ = [
+    "WEIGHTINGS",
+    "LeftOut",
+    "Register",
+    "SchoolPanel",
+    "Starts",
+    "Weighting",
+    "cohort_panel",
+    "events_panel",
+    "half_term_label",
+    "panel_of_arrays",
+    "school_panel",
+    "starts_of",
+]

@@ -1,0 +1,277 @@
+"""A council's tables to school panels: all enrolments, the fixed pupil cohort, and events with their exposure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from belonging_research.errors import PanelError
+from belonging_research.outcomes.exclusions import Counting
+from belonging_research.outcomes.registers import enrolment_absence, left_out
+from belonging_research.outcomes.school_periods import (
+    cohort_half_terms,
+    cohort_leavers,
+    pupil_cohort,
+    school_events,
+    school_half_terms,
+)
+from belonging_research.panel.schools.shape import LeftOut, SchoolPanel, panel_of_arrays
+from belonging_research.panel.schools.starts import Assignment, Starts, half_term_label, starts_of
+from belonging_research.tables.school_year import HalfTerm, half_terms
+
+# Of a block's units, the share that must have figures in a half-term for it to be one of the block's.
+_ENOUGH = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """What a school panel is made of: ``counts`` of :func:`registers.session_counts`, the rest of ``tables.council``.
+
+    ``strata`` maps a urn to its stratum in the recorded allocation of starts (one for all where not given).
+    """
+
+    counts: Table
+    pupils: Table
+    enrolments: Table
+    schools: Table
+    interventions: Table
+    strata: Mapping[int, str] | None = None
+
+
+def school_panel(
+    register: Register, *, periods: Sequence[str], until: str | None = None, assignment: Assignment = "pyramid"
+) -> SchoolPanel:
+    """Overall absence of all enrolments that count, by school and half-term, session-weighted.
+
+    ``periods``: academic years; ``until``: last half-term, ``"2025/26 HT4"``. Enrolments that the published rules
+    leave out are counted, a year at a time. A pupil who leaves the roll leaves this panel: :func:`cohort_panel` is
+    the primary one.
+
+    Raises :class:`PanelError` where an intervention or a sum is of a school that ``schools`` lacks, or nobody starts.
+    """
+    tables = (register.counts, register.pupils, register.enrolments, register.schools)
+    rows = school_half_terms(*tables, periods=periods).to_pyarrow()
+    gone: Counter[str] = Counter()
+    total = 0
+    for period in periods:
+        judged = enrolment_absence(*tables, period=period)
+        total += int(judged.count().to_pyarrow().as_py())
+        for row in left_out(judged).to_pyarrow().to_pylist():
+            gone[row["left_out"]] += row["enrolments"]
+    told = [LeftOut(what="enrolments of a year", reason=why, n=n, of=total) for why, n in sorted(gone.items())]
+    return _Build(register, periods, until, assignment).panel(
+        rows, "overall_absence_rate", "absent", "possible", exclusions=told
+    )
+
+
+def cohort_panel(
+    register: Register,
+    *,
+    periods: Sequence[str],
+    baseline: str,
+    destinations: Table,
+    until: str | None = None,
+    assignment: Assignment = "pyramid",
+) -> SchoolPanel:
+    """Overall absence of the fixed pupil cohort: the primary panel (intention to treat).
+
+    Pupils on roll at the January census of ``baseline``, the last year before the starts, at whatever school of the
+    data they are later, in the figures of their baseline school and pyramid for good. A unit is a school's pupils of
+    one baseline year group, and is compared within that (``blocks``): pupils age alike on both sides, and persistent
+    absence of 12% in Year 3 against 33% in Year 11 cannot pass for an effect. Weights by pupils standardise to the
+    baseline's mix. Leavers are counted by destination.
+
+    Raises :class:`PanelError` as :func:`school_panel`, or where no pupil is on roll that day.
+    """
+    cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline)
+    rows = cohort_half_terms(register.counts, cohort, baseline=baseline).to_pyarrow()
+    homes = cohort.group_by(["urn", "year_group"]).aggregate(
+        pupils=cohort.count(), doubled=(cohort.rolls > 1).cast("int64").sum()
+    )
+    sizes = homes.to_pyarrow().to_pylist()
+    total = sum(row["pupils"] for row in sizes)
+    if not total:
+        raise PanelError(
+            f"no pupil aged 5 to 15 was on roll (status C or M) at the January census of {baseline}; check the "
+            "enrolments' days and statuses"
+        )
+    build = _Build(register, periods, until, assignment)
+    doubled = sum(row["doubled"] or 0 for row in sizes)
+    told = [LeftOut(what="pupils", reason="on_two_rolls_lowest_urn_counts", n=doubled, of=total)] if doubled else []
+    last = build.halves[-1]
+    gone = cohort_leavers(
+        register.counts, cohort, destinations, baseline=baseline, last=(last.period, last.number)
+    ).to_pyarrow()
+    return build.panel(
+        rows,
+        "overall_absence_rate",
+        "absent",
+        "possible",
+        sizes={(row["urn"], row["year_group"]): row["pupils"] for row in sizes},
+        exclusions=told,
+        leavers=_leavers(gone, build.starts, total),
+    )
+
+
+def events_panel(
+    register: Register,
+    exclusions: Table,
+    *,
+    periods: Sequence[str],
+    baseline: str | None = None,
+    until: str | None = None,
+    assignment: Assignment = "pyramid",
+    counting: Counting = "stood",
+    as_at: dt.date | None = None,
+    event: str = "suspensions",
+) -> SchoolPanel:
+    """Events by school and half-term with enrolled school days as exposure, never attended half-days.
+
+    ``event``: ``suspensions``, ``permanent_exclusions`` or ``pupils_suspended``. With ``baseline`` of the cohort that
+    was on roll then, at its baseline school; without, of all pupils. Schools without any event stay in, as 0. Raises
+    :class:`PanelError` as :func:`school_panel`.
+    """
+    cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline) if baseline else None
+    rows = school_events(
+        exclusions, register.counts, periods=periods, cohort=cohort, counting=counting, as_at=as_at
+    ).to_pyarrow()
+    told = []
+    without = sum(row[event] for row in rows.to_pylist() if not row["school_days"])
+    if without:
+        total = sum(rows[event].to_pylist())
+        told = [LeftOut(what=event, reason="no_school_days_that_half_term", n=without, of=total)]
+    return _Build(register, periods, until, assignment).panel(rows, event, event, "school_days", exclusions=told)
+
+
+class _Build:
+    """Sums of a council's tables to arrays: which schools and half-terms, who started when, who is left out."""
+
+    def __init__(self, register: Register, periods: Sequence[str], until: str | None, assignment: Assignment) -> None:
+        self.register = register
+        self.halves = _halves(periods, until)
+        self.labels = [half_term_label(half) for half in self.halves]
+        self.starts = starts_of(
+            register.schools.to_pyarrow(), register.interventions.to_pyarrow(), self.halves, assignment=assignment
+        )
+
+    def panel(
+        self,
+        rows: pa.Table,
+        outcome: str,
+        numerator: str,
+        denominator: str,
+        *,
+        sizes: Mapping[tuple[int, int], int] | None = None,
+        exclusions: Sequence[LeftOut] = (),
+        leavers: Sequence[LeftOut] = (),
+    ) -> SchoolPanel:
+        by_year = "year_group" in rows.column_names
+        years = rows["year_group"].to_pylist() if by_year else [0] * rows.num_rows
+        keys = list(zip(rows["urn"].to_pylist(), years, strict=True))
+        self._refuse_unknown({urn for urn, _ in keys})
+        units = sorted(set(keys))
+        arrays = self._arrays(rows, keys, units, (numerator, denominator, "pupils"))
+        top, bottom, pupils = arrays
+        started = np.array([urn in self.starts.before for urn, _ in units], dtype=bool)
+        blocks = np.array([year for _, year in units])
+        whole = _complete(bottom > 0, np.where(started, -1, blocks))
+        told = [
+            LeftOut(what="units", reason="started_before_the_panel", n=int(started.sum()), of=len(units)),
+            LeftOut(
+                what="units", reason="no_figure_in_some_half_term", n=int((~whole & ~started).sum()), of=len(units)
+            ),
+        ]
+        at = np.flatnonzero(whole & ~started)
+        kept = [units[n] for n in at]
+        adoption = [self.starts.adoption[urn] for urn, _ in kept]
+        if all(each is None for each in adoption):
+            raise PanelError(
+                f"school panel of {outcome}: none of {len(kept)} units with figures starts within "
+                f"{self.labels[0]} to {self.labels[-1]}; check the interventions' first days and the years asked for"
+            )
+        first = max(min(each for each in adoption if each is not None), 1)
+        mean = pupils[at, :first].sum(axis=1) / np.maximum((pupils[at, :first] > 0).sum(axis=1), 1)
+        strata = self.register.strata or {}
+        return panel_of_arrays(
+            outcome=outcome,
+            units=[f"{urn}/Y{year:02d}" if by_year else str(urn) for urn, year in kept],
+            periods=self.labels,
+            numerator=top[at],
+            denominator=bottom[at],
+            adoption=adoption,
+            schools=[str(urn) for urn, _ in kept],
+            blocks=[f"Y{year:02d}" if by_year else "" for _, year in kept],
+            clusters=[self.starts.clusters[urn] for urn, _ in kept],
+            strata=[strata.get(urn, "") for urn, _ in kept],
+            phases=[self.starts.phases[urn] for urn, _ in kept],
+            sizes=mean if sizes is None else np.array([float(sizes[key]) for key in kept]),
+            exclusions=[*exclusions, *self.starts.counts, *(each for each in told if each.n)],
+            leavers=leavers,
+            timing=Counter(self.starts.timing[urn] for urn, _ in kept if urn in self.starts.timing),
+            every_school_starts=self.starts.every_school_starts,
+        )
+
+    def _refuse_unknown(self, urns: set[int]) -> None:
+        strange = sorted(urns - set(self.starts.clusters))
+        if strange:
+            raise PanelError(
+                f"{len(strange)} school(s) with marks or events are not in schools ({', '.join(map(str, strange[:5]))}"
+                f"{', ...' if len(strange) > 5 else ''}); add them to the table, with phase and pyramid"
+            )
+
+    def _arrays(
+        self, rows: pa.Table, keys: list[tuple[int, int]], units: list[tuple[int, int]], names: Sequence[str]
+    ) -> list[np.ndarray]:
+        place = {key: n for n, key in enumerate(units)}
+        column = {(half.period, half.number): n for n, half in enumerate(self.halves)}
+        dated = zip(rows["period"].to_pylist(), rows["half_term"].to_pylist(), strict=True)
+        at = [
+            (n, place[key], column[day]) for n, (key, day) in enumerate(zip(keys, dated, strict=True)) if day in column
+        ]
+        row, unit, half = (np.array(part, dtype=np.int64) for part in zip(*at, strict=True)) if at else ([], [], [])
+        found = []
+        for name in names:
+            array = np.zeros((len(units), len(self.halves)))
+            array[unit, half] = rows[name].to_numpy().astype(np.float64)[row]
+            found.append(array)
+        return found
+
+
+def _halves(periods: Sequence[str], until: str | None) -> list[HalfTerm]:
+    halves = [half for period in sorted(periods) for half in half_terms(period)]
+    labels = [half_term_label(half) for half in halves]
+    if until is None:
+        return halves
+    if until not in labels:
+        raise PanelError(f"until {until!r}: expected a half-term of the years asked for, such as {labels[-1]!r}")
+    return halves[: labels.index(until) + 1]
+
+
+def _complete(known: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """(n,) units with a figure in every half-term of their block, the half-terms at which enough of it have one.
+
+    A year group counts only while it is 5 to 15 years old, so half-terms differ by block.
+    """
+    whole = np.zeros(len(known), dtype=bool)
+    for block in np.unique(blocks):
+        own = blocks == block
+        of_block = known[own].mean(axis=0) >= _ENOUGH
+        whole[own] = known[own][:, of_block].all(axis=1) & of_block.any()
+    return whole
+
+
+def _leavers(gone: pa.Table, starts: Starts, total: int) -> list[LeftOut]:
+    """By destination and whether their baseline school starts within the panel."""
+    found: Counter[tuple[str, str]] = Counter()
+    for row in gone.to_pylist():
+        starts_here = starts.adoption.get(row["urn"]) is not None
+        found["pupils of schools that start" if starts_here else "pupils of other schools", row["kind"]] += row[
+            "pupils"
+        ]
+    return [LeftOut(what=arm, reason=kind, n=n, of=total) for (arm, kind), n in sorted(found.items())]
