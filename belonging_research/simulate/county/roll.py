@@ -41,7 +41,7 @@ _FIRST_MOVE, _LAST_MOVE = 15, 170  # teaching days between which moves in the mi
 class Roll:
     """Stretches of pupils at schools: one row for each pupil, school and academic year, split at a move.
 
-    Arrays (rows,), sorted by period, pupil and first day. ``first`` and ``until`` are teaching days of the year, 0 to
+    Arrays (rows,), sorted by period, pupil, school and first day. ``first`` and ``until`` are teaching days of the year, 0 to
     190, until exclusive; between ``away`` and ``back`` the pupil is at the other school of a dual registration.
     ``status``: a place in :data:`STATUSES`.
     """
@@ -143,7 +143,7 @@ def draw_roll(
         year = _september(drawing, school, period)
         school = _follow(drawing, year, period)
     found = drawing.rows.joined()
-    order = np.lexsort((found["first"], found["pupil"], found["period"]))
+    order = np.lexsort((found["first"], found["school"], found["pupil"], found["period"]))
     roll = Roll(**{name: values[order] for name, values in found.items()})
     return roll, Moves(**drawing.moves.joined()), Removals(**drawing.removals.joined())
 
