@@ -72,7 +72,7 @@ def simulated_data(plan: Plan, folder: Path | None = None) -> Path:
     try:
         shutil.rmtree(partial, ignore_errors=True)
         write_public_files(partial, plan)
-        _swap(partial, target)
+        swap_folders(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
@@ -93,7 +93,7 @@ def _up_to_date(target: Path, plan: Plan) -> bool:
     return same
 
 
-def _swap(partial: Path, target: Path) -> None:
+def swap_folders(partial: Path, target: Path) -> None:
     """Put the finished folder in place of the old one, which goes last."""
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     if target.exists():

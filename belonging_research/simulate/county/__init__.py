@@ -1,0 +1,18 @@
+"""A made-up county: a council's own tables with a known effect, as `receive` leaves them or as councils have them."""
+
+from belonging_research.simulate.county.checked import write_checked_county, write_simulated_county
+from belonging_research.simulate.county.county import County, draw_county
+from belonging_research.simulate.county.truth import CountyTruth, TruthCell, read_county_truth
+from belonging_research.simulate.county.worlds import COUNTY_WORLDS, CountyWorld
+
+__all__ = [
+    "COUNTY_WORLDS",
+    "County",
+    "CountyTruth",
+    "CountyWorld",
+    "TruthCell",
+    "draw_county",
+    "read_county_truth",
+    "write_checked_county",
+    "write_simulated_county",
+]

@@ -1,0 +1,110 @@
+"""How schools' absence changes by itself, and when each pyramid begins: what the marks and the quick panel share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from belonging_research.simulate.councils import Floats, Ints
+from belonging_research.simulate.county.schools import Schools
+from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, STARTS, CountyWorld
+
+# Overall absence of Dorset by the year in which it ends (DfE, LAIT): 4.57, 8.20, 7.68, 7.88, 7.49 per cent, and 7.50
+# for 2025/26 to date; here over that of 2022/23. Later years stay at the last.
+_YEAR_LEVEL = np.array([0.60, 1.07, 1.00, 1.03, 0.98, 0.98])
+PHASE_RATE = {"primary": 0.058, "secondary": 0.095, "special": 0.11}  # expected absence, on which changes are laid
+_PERSISTENCE = 0.9  # of a half-term's deviation into the next
+_PYRAMID_SHARE = 0.2  # of the variance of changes that a pyramid's schools have in common
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """``log_absence``: (schools, half-terms) log of what expected untreated absence is multiplied by, 0 in the mean.
+
+    ``start``: (pyramids,) place in :data:`STARTS` of the half-term in which each begins, or NEVER.
+    ``effect``: (starts + never, half-terms) proportional change of absence, before a pupil's own multiplier.
+    """
+
+    log_absence: Floats
+    start: Ints
+    effect: Floats
+
+    def school_start(self, schools: Schools) -> Ints:
+        """(schools,) place in :data:`STARTS`, or NEVER."""
+        return np.where(schools.mainstream, self.start[schools.pyramid], NEVER)
+
+
+def year_levels(world: CountyWorld) -> Floats:
+    """(periods,) what absence is multiplied by in each academic year in every school."""
+    years = np.clip(world.first_period - 2020 + np.arange(world.n_periods), 0, len(_YEAR_LEVEL) - 1)
+    since = np.maximum(world.first_period + np.arange(world.n_periods) - int(STARTS[0][0][:4]) + 1, 0)
+    levels: Floats = _YEAR_LEVEL[years] * np.exp(world.common_trend * since)
+    return levels
+
+
+def draw_changes(world: CountyWorld, schools: Schools, rng: np.random.Generator) -> Changes:
+    """Draw what schools' absence does by itself, then the starts of pyramids.
+
+    Deviations are stationary and pass from half-term to half-term by a first-order autoregression, scaled so that the
+    yearly mean of an expected rate changes by ``school_change_sd`` percentage points (SD) from year to year.
+    """
+    n, halves = len(schools.urn), world.n_periods * HALF_TERMS
+    own = _autoregression(n, halves, rng)
+    shared = np.vstack([_autoregression(world.n_pyramids, halves, rng), np.zeros((1, halves))])
+    mixed = np.sqrt(1 - _PYRAMID_SHARE) * own + np.sqrt(_PYRAMID_SHARE) * shared[schools.pyramid]
+    rates = np.array([PHASE_RATE[phase] for phase in schools.phase])
+    sizes = np.minimum(world.school_change_sd / 100 / _yearly_change_sd() / rates, 0.4)
+    deviations = mixed * sizes[:, None]
+    start = _draw_starts(world, deviations, schools, rng)
+    levels = np.log(year_levels(world)).repeat(HALF_TERMS)
+    log_absence = deviations - sizes[:, None] ** 2 / 2 + levels
+    return Changes(log_absence=log_absence, start=start, effect=effect_paths(world))
+
+
+def _autoregression(n: int, length: int, rng: np.random.Generator) -> Floats:
+    """(n, length) of unit variance."""
+    draws = rng.normal(size=(n, length))
+    found = np.empty((n, length))
+    found[:, 0] = draws[:, 0]
+    for at in range(1, length):
+        found[:, at] = _PERSISTENCE * found[:, at - 1] + np.sqrt(1 - _PERSISTENCE**2) * draws[:, at]
+    return found
+
+
+def _yearly_change_sd() -> float:
+    """SD of the change of a yearly mean of the unit autoregression."""
+    places = np.arange(2 * HALF_TERMS)
+    covariance = _PERSISTENCE ** np.abs(places[:, None] - places)
+    contrast = np.where(places < HALF_TERMS, -1.0, 1.0) / HALF_TERMS
+    return float(np.sqrt(contrast @ covariance @ contrast))
+
+
+def _draw_starts(world: CountyWorld, deviations: Floats, schools: Schools, rng: np.random.Generator) -> Ints:
+    """The start of each pyramid: by lot, or first where absence rose most in the year before the first start."""
+    never = round(world.share_never * world.n_pyramids)
+    treated = world.n_pyramids - never
+    places = np.sort(np.arange(treated) % len(STARTS))
+    starts = np.append(places, np.full(never, NEVER))
+    order = rng.permutation(world.n_pyramids)
+    first = world.treated_starts[0]
+    if world.timing == "by_need" and first is not None and first >= 2 * HALF_TERMS:
+        last, before = (deviations[:, first - n * HALF_TERMS :][:, :HALF_TERMS].mean(axis=1) for n in (1, 2))
+        rise = [(last - before)[schools.pyramid == at].mean() for at in range(world.n_pyramids)]
+        order = np.argsort(-np.array(rise), kind="stable")
+    found = np.empty(world.n_pyramids, np.int64)
+    found[order] = starts
+    return found
+
+
+def effect_paths(world: CountyWorld) -> Floats:
+    """(starts + never, half-terms) proportional change of absence by event time: built up, then fading."""
+    halves = world.n_periods * HALF_TERMS
+    paths = np.zeros((NEVER + 1, halves))
+    for at, start in enumerate(world.treated_starts):
+        if start is not None:
+            since = np.arange(halves) - start
+            built = np.clip((since + 1) / world.build_up, 0, 1)
+            left = (1 - world.fade) ** np.maximum(since + 1 - world.build_up, 0)
+            paths[at] = world.effect * world.effect_by_start[at] * built * left
+    return paths

@@ -1,0 +1,215 @@
+"""The truth of a made-up county: half-days and suspensions as they are and as they would have been, added up.
+
+Not what the world's parameters promise but what was realised in this county: the difference of two sets of marks that
+share every draw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from belonging_research.errors import SourceError
+from belonging_research.simulate.councils import Ints
+from belonging_research.simulate.county.county import County
+from belonging_research.simulate.county.counting import SESSIONS, ChunkCounts
+from belonging_research.simulate.county.roll import SUBSIDIARY
+from belonging_research.simulate.county.school_days import school_days
+from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, STARTS, CountyWorld
+from belonging_research.simulate.truth import NAME
+from belonging_research.tables.school_year import january_census
+
+COUNTY_SCHEMA = "belonging-county-truth/1"
+POPULATIONS = ("on_roll", "baseline_cohort")
+_PHASES = ("primary", "secondary", "special")
+_FSM = (True, False, None)
+_MEASURES = (*SESSIONS, "suspensions", "untreated_suspensions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthCell:
+    """What was, and would have been, in one cell.
+
+    ``population``: ``on_roll``: enrolments, by the school they are at; ``baseline_cohort``: pupils on roll of a
+    pyramid's school at the January census before the first start, wherever they are in the county, by the school they
+    were at (intention to treat). ``start``: label of the half-term in which its pyramid begins, None for never or
+    none; ``half_term``: such a label (``"2024/25 HT1"``); ``event_time``: half-terms since the start, None without.
+    ``fsm``: ever eligible, None where not recorded. Counts are half-days (``school_days``: days) of pupils aged 5 to
+    15 by the counting rules of the published statistics; suspensions are all that were issued there.
+    """
+
+    population: str
+    start: str | None
+    half_term: str
+    event_time: int | None
+    phase: str
+    fsm: bool | None
+    possible: int
+    absent: int
+    untreated_possible: int
+    untreated_absent: int
+    school_days: int
+    suspensions: int
+    untreated_suspensions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountyTruth:
+    """The truth beside a made-up county's files. ``code``: of the source that made it, so old files are known."""
+
+    world: Mapping[str, Any]
+    code: str
+    cells: tuple[TruthCell, ...]
+
+    def effect(self, population: str = "baseline_cohort", **of: object) -> float | None:
+        """Realised effect on overall absence, a proportion of possible half-days, over treated cells.
+
+        Weighs half-days: the actual rate less the untreated one, of cells at or after their start. ``of`` narrows it:
+        ``start``, ``half_term``, ``event_time``, ``phase``, ``fsm``. None where no treated half-day is there.
+        """
+        cells = self._treated(population, of)
+        possible, untreated = sum(c.possible for c in cells), sum(c.untreated_possible for c in cells)
+        if not possible or not untreated:
+            return None
+        return sum(c.absent for c in cells) / possible - sum(c.untreated_absent for c in cells) / untreated
+
+    def suspension_ratio(self, population: str = "on_roll", **of: object) -> float | None:
+        """Suspensions that happened over those that would have, of treated cells; None where none would have."""
+        cells = self._treated(population, of)
+        untreated = sum(c.untreated_suspensions for c in cells)
+        return sum(c.suspensions for c in cells) / untreated if untreated else None
+
+    def _treated(self, population: str, of: Mapping[str, object]) -> list[TruthCell]:
+        return [
+            cell
+            for cell in self.cells
+            if cell.population == population
+            and cell.event_time is not None
+            and cell.event_time >= 0
+            and all(getattr(cell, name) == value for name, value in of.items())
+        ]
+
+
+def half_term_label(county: County, at: int) -> str:
+    """``"2024/25 HT1"`` of a half-term counted from 0 at the first of the county."""
+    return f"{county.world.periods[at // HALF_TERMS]} HT{at % HALF_TERMS + 1}"
+
+
+def county_truth(county: County, counts: Iterable[ChunkCounts], code: str) -> CountyTruth:
+    """Add up the counts of every chunk of every year, and the suspensions of both potential outcomes."""
+    halves = county.world.n_periods * HALF_TERMS
+    shape = (NEVER + 1, len(_PHASES), len(_FSM), halves, len(_MEASURES))
+    sums = {population: np.zeros(shape, np.int64) for population in POPULATIONS}
+    groups = {population: _groups(county, population) for population in POPULATIONS}
+    for chunk in counts:
+        at = county.roll.period[chunk.rows] * HALF_TERMS
+        for population, (group, known) in groups.items():
+            own = known[chunk.rows]
+            index = tuple(group[chunk.rows[own]].T)
+            for half in range(HALF_TERMS):
+                place = (*index, at[own] + half)
+                np.add.at(sums[population][..., : len(SESSIONS)], place, chunk.sessions[own, half])
+    for population, (group, known) in groups.items():
+        _add_suspensions(county, sums[population], group, known)
+    cells = [cell for population in POPULATIONS for cell in _cells(county, population, sums[population])]
+    return CountyTruth(world=plain_world(county.world), code=code, cells=tuple(cells))
+
+
+def plain_world(world: CountyWorld) -> dict[str, Any]:
+    """A world as ``truth.json`` holds it."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(world).items()}
+
+
+def _groups(county: County, population: str) -> tuple[Ints, Any]:
+    """(rows, 3) start, phase and eligibility of every row of the roll, and which rows belong to the population."""
+    roll, schools = county.roll, county.schools
+    school, known = roll.school, np.ones(len(roll.pupil), bool)
+    if population == "baseline_cohort":
+        school = baseline_school(county)[roll.pupil]
+        known = school >= 0
+    start = county.changes.school_start(schools)[school]
+    phase = np.array([_PHASES.index(each) for each in schools.phase])[school]
+    fsm = np.where(county.pupils.fsm == 1, 0, np.where(county.pupils.fsm == 0, 1, 2))[roll.pupil]
+    return np.column_stack([start, phase, fsm]), known
+
+
+def baseline_school(county: County) -> Ints:
+    """(pupils,) the pyramid's school of each at the January census of the year before the first start, else -1."""
+    found = np.full(len(county.pupils.code), -1)
+    first = county.world.treated_starts[0]
+    if first is None or first < HALF_TERMS:
+        return found
+    period = first // HALF_TERMS - 1
+    days = school_days(county.world.periods[period])
+    census = np.searchsorted(days.days[days.teaching], np.datetime64(january_census(days.period)))
+    roll = county.roll
+    there = (roll.period == period) & (roll.first <= census) & (roll.until > census) & (roll.status != SUBSIDIARY)
+    there &= county.schools.mainstream[roll.school]
+    found[roll.pupil[there]] = roll.school[there]
+    return found
+
+
+def _add_suspensions(county: County, sums: Ints, group: Ints, known: Any) -> None:
+    events, roll = county.suspensions, county.roll
+    half = np.empty(len(events.row), np.int64)
+    for at, period in enumerate(county.world.periods):
+        own, days = roll.period[events.row] == at, school_days(period)
+        half[own] = HALF_TERMS * at + days.half_term[days.teaching][events.start[own] // 2] - 1
+    for column, counted in (("suspensions", events.happens), ("untreated_suspensions", np.ones(len(half), bool))):
+        own = counted & known[events.row]
+        place = (*group[events.row[own]].T, half[own])
+        np.add.at(sums[..., _MEASURES.index(column)], place, 1)
+
+
+def _cells(county: County, population: str, sums: Ints) -> list[TruthCell]:
+    found = []
+    starts = (*county.world.treated_starts, None)
+    for start, phase, fsm, half in zip(*np.nonzero(sums.any(axis=-1)), strict=True):
+        begins = starts[start]
+        found.append(
+            TruthCell(
+                population=population,
+                start=None if start == NEVER else f"{STARTS[start][0]} HT{STARTS[start][1]}",
+                half_term=half_term_label(county, int(half)),
+                event_time=None if begins is None else int(half) - begins,
+                phase=_PHASES[phase],
+                fsm=_FSM[fsm],
+                **dict(zip(_MEASURES, sums[start, phase, fsm, half].tolist(), strict=True)),
+            )
+        )
+    return found
+
+
+def write_county_truth(folder: Path, truth: CountyTruth) -> None:
+    """Write ``truth.json``: the world, and one cell a line under the names of its columns."""
+    columns = [field.name for field in fields(TruthCell)]
+    head = {"schema": COUNTY_SCHEMA, "code": truth.code, "columns": columns, "world": truth.world}
+    lines = ",\n".join(json.dumps(astuple(cell)) for cell in truth.cells)
+    text = json.dumps(head, indent=1, sort_keys=True, allow_nan=False).removesuffix("\n}")
+    (folder / NAME).write_text(f'{text},\n "cells": [\n{lines}\n ]\n}}\n', encoding="utf-8", newline="\n")
+
+
+def read_county_truth(folder: Path) -> CountyTruth:
+    """Read the truth beside a made-up county.
+
+    Raises
+    ------
+    SourceError
+        If ``truth.json`` is missing or was not written by this package.
+    """
+    try:
+        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        if content["schema"] != COUNTY_SCHEMA:
+            raise KeyError("schema")
+        cells = [TruthCell(**dict(zip(content["columns"], row, strict=True))) for row in content["cells"]]
+        return CountyTruth(world=content["world"], code=content["code"], cells=tuple(cells))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SourceError(
+            f"{NAME} in {folder.name or 'the folder'}: missing, or not as a simulated county has it (schema "
+            f"{COUNTY_SCHEMA}). Delete the folder and simulate again."
+        ) from None
