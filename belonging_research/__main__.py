@@ -346,7 +346,8 @@ def receive(context: click.Context, /, files: tuple[Path, ...], templates: Path 
     """A council's own files to a checked extract.
 
     FILEs are csv, Excel (.xlsx) or Parquet: schools, pupils, enrolments, marks, exclusions, destinations,
-    interventions, survey, the Department's weekly file. Names are never read, births become months, pupil numbers keyed hashes.
+    interventions, survey, the Department's weekly file. Names are never read, births become months, pupil numbers
+    keyed hashes.
     """
     from belonging_research.sources.council import propose_mapping, write_templates
     from belonging_research.sources.council import receive as receive_files

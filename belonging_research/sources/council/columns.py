@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from belonging_research.sources.council.headers import HALF_DAY
 from belonging_research.tables import Column
 from belonging_research.tables.council import COUNCIL_TABLES
 from belonging_research.tables.council_headings import CHOICES, WEEK_MARKS, WEEK_START
@@ -38,11 +39,8 @@ class CellCheck:
 
 
 def typed_columns(table: str) -> dict[str, str]:
-    """Own column to the SQL that makes it from staged text; the pupil is a place in the list of hashes."""
-    return {
-        column.name: "pupil_no" if column.name == "pupil" else _typed(table, column)
-        for column in COUNCIL_TABLES[table].columns
-    }
+    """Own column to the SQL that makes it from staged text; of the pupil, the place in the list of hashes is enough."""
+    return {column.name: _typed(table, column) for column in COUNCIL_TABLES[table].columns if column.name != "pupil"}
 
 
 def _typed(table: str, column: Column) -> str:
@@ -70,20 +68,17 @@ def cell_checks(table: str) -> tuple[CellCheck, ...]:
     Marks are looked at when weeks have been taken apart, and so have no checks of their own cells here but the urn.
     """
     checks = []
-    for column, typed in zip(COUNCIL_TABLES[table].columns, typed_columns(table).values(), strict=True):
-        name = column.name
-        if name == "pupil":
-            checks.append(CellCheck(fault="missing_pupil", column=name, condition="pupil_no IS NULL"))
-        elif table == "marks" and name in ("day", "session", "mark"):
-            continue
-        else:
-            checks += _of_column(table, column, typed)
+    for column in COUNCIL_TABLES[table].columns:
+        if column.name == "pupil":
+            checks.append(CellCheck(fault="missing_pupil", column="pupil", condition="pupil_no IS NULL"))
+        elif table != "marks" or column.name not in HALF_DAY:
+            checks += _of_column(table, column)
     order = ("missing_pupil", "intervention_without_start", "missing_cell", "unreadable_cell", "unknown_value")
     return tuple(sorted(checks, key=lambda check: order.index(check.fault)))
 
 
-def _of_column(table: str, column: Column, typed: str) -> list[CellCheck]:
-    name, checks = column.name, []
+def _of_column(table: str, column: Column) -> list[CellCheck]:
+    name, typed, checks = column.name, _typed(table, column), []
     if not column.nullable:
         fault = "intervention_without_start" if (table, name) == ("interventions", "first_day") else "missing_cell"
         checks.append(CellCheck(fault=fault, column=name, condition=f"{name} = ''"))
@@ -115,9 +110,9 @@ def half_day_checks() -> tuple[CellCheck, ...]:
     """What can be wrong with the day and session of a row that is one half-day; a blank mark is a fault of its own."""
     return tuple(
         check
-        for column, typed in zip(COUNCIL_TABLES["marks"].columns, typed_columns("marks").values(), strict=True)
+        for column in COUNCIL_TABLES["marks"].columns
         if column.name in ("day", "session")
-        for check in _of_column("marks", column, typed)
+        for check in _of_column("marks", column)
     )
 
 

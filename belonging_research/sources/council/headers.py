@@ -18,7 +18,7 @@ from belonging_research.tables.council_headings import FORMER, HEADINGS, NAMES, 
 
 WEEK = (WEEK_START, WEEK_MARKS)
 SEVERAL = "reasons"  # the one column that may come as several
-_HALF_DAY = ("day", "session", "mark")
+HALF_DAY = ("day", "session", "mark")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +63,8 @@ def needed(table: str, has: Mapping[str, object]) -> tuple[str, ...]:
     """The columns without which a table cannot be made; of marks either half-days or whole weeks, as ``has`` has."""
     names = tuple(column.name for column in COUNCIL_TABLES[table].columns if not column.nullable)
     if table == "marks":
-        halves = WEEK if any(name in has for name in WEEK) else _HALF_DAY
-        return (*(name for name in names if name not in _HALF_DAY), *halves)
+        halves = WEEK if any(name in has for name in WEEK) else HALF_DAY
+        return (*(name for name in names if name not in HALF_DAY), *halves)
     return names
 
 

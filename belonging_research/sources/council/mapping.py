@@ -138,14 +138,17 @@ def _proposed_columns(table: str, found: Mapping[str, tuple[str, ...]], free: Se
         value = f"[{_listed(written)}]" if len(written) > 1 else quote(written[0] if written else "")
         note = ""
         if not written:
-            note = f"  # {'needed' if column in must else 'if there'}; not used yet: {_listed(free) or 'nothing'}"
+            note = f"  # {'needed' if column in must else 'if there'}" + (
+                f"; not used yet: {_listed(free)}" if free else ""
+            )
         lines.append(f"{column} = {value}{note}")
     return lines
 
 
 def _proposed_values(table: str, column: str) -> dict[str, str]:
-    own = {each: each for each in CHOICES.get((table, column), ())}
-    return {**VALUES.get((table, column), {}), **own}
+    known = VALUES.get((table, column), {})
+    written = {each.casefold() for each in known}  # case does not count
+    return {**known, **{own: own for own in CHOICES.get((table, column), ()) if own.casefold() not in written}}
 
 
 def read_mapping(path: Path, files: Iterable[Path]) -> list[tuple[ArrivedFile, FileMapping]]:

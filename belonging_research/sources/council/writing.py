@@ -71,7 +71,7 @@ def write_faults(shop: Workshop, path: Path) -> None:
 
 
 def _batches(shop: Workshop, sql: str) -> Iterator[pa.Table]:
-    for batch in shop.engine.execute(sql).to_arrow_reader(_ROWS) or ():
+    for batch in shop.engine.sql(sql).to_arrow_reader(_ROWS):
         yield pa.Table.from_batches([batch])
 
 
