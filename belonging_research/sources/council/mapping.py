@@ -91,7 +91,7 @@ def _tables_of(headings: Sequence[str]) -> tuple[str, ...]:
     for table in COUNCIL_TABLES:
         found = recognised(table, headings)
         missing = [name for name in needed(table, found) if name not in found]
-        scores[table] = (len(found) - 2 * len(missing), not missing and len(found) >= _FEWEST)
+        scores[table] = (len(found) - len(missing), not missing and len(found) >= _FEWEST)
     best = max(scores, key=lambda table: scores[table][0])
     if scores[best][0] <= 0:
         return ()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from belonging_research.errors import SourceError
@@ -77,6 +78,7 @@ def propose_mapping(consignment: Consignment) -> Path | None:
         If a file cannot be read or has no header, or what is asked for cannot be done.
     """
     _refuse_unsound(consignment)
+    read_key(consignment.key, out=consignment.out)  # better said before anybody reads a mapping
     path = consignment.mapping_file
     if path.exists():
         return None
@@ -114,6 +116,11 @@ def receive(
         (partial / "extract").mkdir()
         done = _make(consignment, arrived, key, partial, {**_defaults(), **policies}, progress or _silent)
         (partial / "extract").rename(folder)
+    except (duckdb.OutOfMemoryException, duckdb.IOException):
+        raise SourceError(
+            f"{folder.parent}: memory or disk ran out while rows were checked. Free some space there, about as much "
+            "as the files take, or receive fewer files at a time."
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return done

@@ -97,6 +97,11 @@ def _text(file: ArrivedFile, wanted: Mapping[str, int]) -> Iterator[pa.Table]:
         head = stream.read(_BLOCK).removeprefix(_MARK)
     # The header is passed over with what is above it: columns are known by their place.
     passed = lines_above(head.decode(encoding, errors="replace").encode(), file.header_at + 1)
+    with _opened(path) as stream:
+        for _ in range(passed):
+            stream.readline()
+        if not stream.read(_BLOCK).strip():
+            return
     places = [str(place) for place in range(len(file.headings))]
     names = [places[place] for place in wanted.values()]
     try:

@@ -156,7 +156,7 @@ class _Cleaner:
         several = sorted(each for each in batch.column_names if each.startswith(f"{name}."))
         if name == SEVERAL and several:
             parts = [pc.utf8_trim_whitespace(batch[each]) for each in several]
-            text = pc.binary_join_element_wise(*parts, ",")
+            text = pc.utf8_trim(pc.binary_join_element_wise(*parts, ","), ",")
         elif name in batch.column_names:
             text = batch[name] if name == WEEK_MARKS else pc.utf8_trim_whitespace(batch[name])
         else:
