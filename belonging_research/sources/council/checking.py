@@ -82,14 +82,16 @@ def _check_marks(shop: Workshop) -> None:
 
 
 def _refuse_swapped(shop: Workshop) -> None:
+    # Both, since a system may write / for a whole day.
     swapped = shop.engine.execute(
-        "SELECT file FROM marks WHERE mark IN ('/', '\\') GROUP BY file"
-        f" HAVING 2 * count(*) FILTER ({_OTHER_SESSION}) > count(*)"
+        r"SELECT file FROM marks WHERE mark IN ('/', '\') GROUP BY file HAVING"
+        r" 2 * count(*) FILTER (mark = '/' AND session = 'pm') > count(*) FILTER (mark = '/') AND"
+        r" 2 * count(*) FILTER (mark = '\' AND session = 'am') > count(*) FILTER (mark = '\')"
     ).fetchone()
     if swapped:
         name = next(each.file.name for each in shop.staged["marks"] if each.number == swapped[0])
         raise SourceError(
-            f"{name}: more than half of its marks / are in the afternoon, or \\ in the morning: the two are swapped. "
+            f"{name}: most of its marks / are in the afternoon and most of \\ in the morning: the two are swapped. "
             "Expected the morning first. Mend the order, or the values of session in the mapping."
         )
 

@@ -18,6 +18,7 @@ from belonging_research.sources.council.columns import (
     cell_checks,
     half_day_checks,
     marks_sql,
+    quoted,
     typed_columns,
     week_checks,
 )
@@ -74,42 +75,54 @@ class Workshop:
 
         Rows that are already out are passed over; these go out too unless the policy is to keep them.
         """
-        self.engine.execute(
+        found = self._number(
             "INSERT INTO faults SELECT ?, ?, n, file, row, ?, pupil_no FROM "
             f"({rows}) ANTI JOIN (SELECT n FROM out WHERE part = ?) gone USING (n)",
             [part, name, column, part],
         )
-        if self.policies[name] != "keep":
-            self.engine.execute(
-                "INSERT INTO out SELECT DISTINCT part, n, fault FROM faults WHERE part = ? AND fault = ? AND n NOT IN"
-                " (SELECT n FROM out WHERE part = ?)",
-                [part, name, part],
-            )
+        if found and self.policies[name] != "keep":
+            self._take_out(part, name)
+
+    def _take_out(self, part: str, *names: str) -> None:
+        self.engine.execute(
+            "INSERT INTO out SELECT DISTINCT part, n, fault FROM faults WHERE part = ? AND list_contains(?, fault)"
+            " AND n NOT IN (SELECT n FROM out WHERE part = ?)",
+            [part, list(names), part],
+        )
 
     def type_table(self, table: str) -> None:
         """Type a table's staged rows as view ``<table>``, without the rows whose cells are at fault."""
         self.engine.execute(f"CREATE VIEW staged_{table} AS SELECT * FROM read_parquet({_paths(self.staged[table])})")
         self._check_cells(table, f"staged_{table}", cell_checks(table))
-        if "pupil" in COUNCIL_TABLES[table].schema.names:
-            rows = f"SELECT n, file, row, pupil_no FROM staged_{table} WHERE NOT is_upn"
-            self.fault(table, "not_a_pupil_number", rows, "pupil")
         if table == "marks":
             self._take_weeks_apart()
         else:
             columns = ", ".join(f"{sql} AS {name}" for name, sql in typed_columns(table).items())
             self.engine.execute(
-                f"CREATE TABLE typed_{table} AS SELECT n, file, row, pupil_no, {columns} FROM staged_{table}"
+                f"CREATE TABLE typed_{table} AS SELECT n, file, row, pupil_no, is_upn, {columns} FROM staged_{table}"
                 f" ANTI JOIN (SELECT n FROM out WHERE part = '{table}') gone USING (n)"
             )
         self.engine.execute(
             f"CREATE VIEW {table} AS SELECT * FROM typed_{table}"
             f" ANTI JOIN (SELECT n FROM out WHERE part = '{table}') gone USING (n)"
         )
+        if "pupil" in COUNCIL_TABLES[table].schema.names:
+            rows = f"SELECT n, file, row, pupil_no FROM typed_{table} WHERE NOT is_upn"
+            self.fault(table, "not_a_pupil_number", rows, "pupil")
 
     def _check_cells(self, table: str, source: str, checks: Iterable[CellCheck]) -> None:
-        for check in checks:
-            rows = f"SELECT n, file, row, pupil_no FROM {source} WHERE {check.condition}"
-            self.fault(table, check.fault, rows, check.column)
+        """List the first of ``checks`` that each row fails; none of them can be kept. One pass, however many rows."""
+        listed = list(checks)
+        faults, columns = quoted([each.fault for each in listed]), quoted([each.column for each in listed])
+        cases = " ".join(f"WHEN {each.condition} THEN {place}" for place, each in enumerate(listed, start=1))
+        found = self._number(
+            f"INSERT INTO faults SELECT ?, [{faults}][failed], n, file, row, [{columns}][failed], pupil_no FROM"
+            f" (SELECT n, file, row, pupil_no, CASE {cases} END AS failed FROM {source})"
+            " ANTI JOIN (SELECT n FROM out WHERE part = ?) gone USING (n) WHERE failed IS NOT NULL",
+            [table, table],
+        )
+        if found:
+            self._take_out(table, *(each.fault for each in listed))
 
     def _take_weeks_apart(self) -> None:
         """Marks as one row a half-day in Parquet; from here on ``n`` counts half-days."""
@@ -124,7 +137,7 @@ class Workshop:
         typed = self.folder / "typed-marks.parquet"
         self.engine.execute(
             f"""COPY (
-                SELECT one.n, one.file, one.row, pupil_no, urn, day, session,
+                SELECT one.n, one.file, one.row, pupil_no, is_upn, urn, day, session,
                     upper(replace(coalesce(own, trim(raw)), '\\\\', '\\')) AS mark
                 FROM ({marks_sql(whole, weeks)}) one
                 LEFT JOIN mark_values ON mark_values.file = one.file AND mark_values.written = upper(trim(raw))
@@ -161,8 +174,8 @@ class Workshop:
             for part, fault, rows, first in found
         ]
 
-    def _number(self, sql: str) -> int:
-        found = self.engine.execute(sql).fetchone()
+    def _number(self, sql: str, values: Sequence[str] = ()) -> int:
+        found = self.engine.execute(sql, list(values)).fetchone()
         return int(found[0]) if found else 0
 
     def _by_fault(self, sql: str, *values: str) -> dict[str, int]:
