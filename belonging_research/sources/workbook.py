@@ -14,7 +14,7 @@ _PARTS = frozenset({"xl/workbook.xml", "[Content_Types].xml"})
 
 
 class Book:
-    """The first sheet of a workbook, closed after use: its title, when it was made, and its rows."""
+    """The first sheet of a workbook, closed after use: its title, when it was made, its rows; others are counted."""
 
     def __init__(self, path: Path) -> None:
         import openpyxl
@@ -30,6 +30,7 @@ class Book:
             raise
         self.title = self._sheet.title
         self.created: datetime | None = self._book.properties.created
+        self.sheets_unread = len(self._book.worksheets) - 1
 
     def head(self, rows: int | None) -> list[list[str]]:
         """The first ``rows`` rows as text, all of them where None."""

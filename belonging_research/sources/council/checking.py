@@ -24,6 +24,9 @@ _SESSIONS_OF_45_DAYS = 90
 # X stood for covid too in these academic years, by the year in which each began.
 _COVID = (2019, 2020, 2021)
 _NO_MARK = ("", "-")
+# Schools' own marks and reasons have up to three signs (I01). What is longer is a remark, which may name somebody, and
+# no policy keeps it.
+_LONGEST_CODE = 3
 _OTHER_SESSION = r"(mark = '/' AND session = 'pm') OR (mark = '\' AND session = 'am')"
 
 
@@ -75,8 +78,14 @@ def _in_use(codes: str, code: str, day: str) -> str:
 def _check_marks(shop: Workshop) -> None:
     blank = ", ".join(f"'{mark}'" for mark in _NO_MARK)
     shop.fault("marks", "no_mark", f"SELECT {_ROW} FROM marks WHERE mark IN ({blank})", "mark")
-    unknown = f"mark NOT IN ({blank}) AND NOT {_in_use('register_codes', 'mark', 'day')}"
-    shop.fault("marks", "unknown_mark", f"SELECT {_ROW} FROM marks WHERE {unknown}", "mark")
+    comment = f"SELECT {_ROW} FROM marks WHERE length(mark) > {_LONGEST_CODE}"
+    shop.fault("marks", "unknown_value", comment, "mark")
+    # Few marks on few days, however many rows there are of them.
+    unknown = (
+        f"SELECT mark, day FROM (SELECT DISTINCT mark, day FROM marks WHERE mark NOT IN ({blank}))"
+        f" WHERE NOT {_in_use('register_codes', 'mark', 'day')}"
+    )
+    shop.fault("marks", "unknown_mark", f"SELECT {_ROW} FROM marks JOIN ({unknown}) USING (mark, day)", "mark")
     _refuse_swapped(shop)
     shop.fault("marks", "mark_of_other_session", f"SELECT {_ROW} FROM marks WHERE {_OTHER_SESSION}", "mark")
 
@@ -151,6 +160,8 @@ def _check_exclusions(shop: Workshop) -> None:
         f"SELECT {_ROW} FROM (SELECT *, sum(sessions) OVER (PARTITION BY pupil_no, {year}) AS total FROM exclusions"
         f" WHERE category = 'suspension') WHERE total > {_SESSIONS_OF_45_DAYS}"
     )
+    comment = f"len(list_filter(reasons, lambda code: length(code) > {_LONGEST_CODE})) > 0"
+    shop.fault("exclusions", "unknown_value", f"SELECT {_ROW} FROM exclusions WHERE {comment}", "reasons")
     shop.fault("exclusions", "suspended_over_45_days", over, "sessions")
     each = f"SELECT {_ROW}, first_day, unnest(reasons) AS reason FROM exclusions"
     unknown = f"SELECT DISTINCT {_ROW} FROM ({each}) WHERE NOT {_in_use('reason_codes', 'reason', 'first_day')}"

@@ -23,11 +23,15 @@ HALF_DAY = ("day", "session", "mark")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivedFile:
-    """A file as it arrived: its form, the position of its header (0 the first row), and the headings there."""
+    """A file as it arrived: its form, the position of its header (0 the first row), and the headings there.
+
+    ``sheets_unread`` counts the sheets of a workbook after its first, which alone is read.
+    """
 
     sniffed: Sniffed
     header_at: int
     headings: Header
+    sheets_unread: int = 0
 
     @property
     def path(self) -> Path:
@@ -103,11 +107,14 @@ def open_file(path: Path, header_row: int | None = None) -> ArrivedFile:
             f"{path.name}: header_row {at + 1} is not among its first {len(rows)} rows. Correct the mapping."
         )
     headings = tuple(cell.strip() for cell in rows[at])
+    unread = 0
     if sniffed.container == "workbook":
-        headings = _unmerged(path, at, headings, rows)
+        with open_book(path) as book:
+            merged, unread = book.merged(), book.sheets_unread
+        headings = _unmerged(path, at, headings, rows, merged)
     _refuse_no_header(path, at, headings)
     refuse_duplicate_columns(path, headings, frozenset({""}))
-    return ArrivedFile(sniffed=sniffed, header_at=at, headings=headings)
+    return ArrivedFile(sniffed=sniffed, header_at=at, headings=headings, sheets_unread=unread)
 
 
 def _known(cells: Header) -> int:
@@ -127,7 +134,9 @@ def _refuse_no_header(path: Path, at: int, headings: Header) -> None:
         )
 
 
-def _unmerged(path: Path, at: int, headings: Header, rows: Mapping[int, Header]) -> Header:
+def _unmerged(
+    path: Path, at: int, headings: Header, rows: Mapping[int, Header], merged: Mapping[str, tuple[int, int, int, int]]
+) -> Header:
     """Headings of a workbook, a cell merged downwards read from its top; one merged sideways names several columns.
 
     Raises
@@ -135,8 +144,6 @@ def _unmerged(path: Path, at: int, headings: Header, rows: Mapping[int, Header])
     SourceError
         Naming the merged cells.
     """
-    with open_book(path) as book:
-        merged = book.merged()
     found = list(headings)
     for area, (first_column, first_row, last_column, last_row) in merged.items():
         if not first_row <= at + 1 <= last_row:

@@ -202,12 +202,13 @@ def _stage_all(
 
 
 def _staging_notes(staged: Mapping[str, Sequence[StagedFile]]) -> list[str]:
-    return [
-        f"{each.file.name}: {each.names_dropped} column(s) of names left unread"
-        for files in staged.values()
-        for each in files
-        if each.names_dropped
-    ]
+    notes = []
+    for each in (each for files in staged.values() for each in files):
+        if each.names_dropped:
+            notes.append(f"{each.file.name}: {each.names_dropped} column(s) of names left unread")
+        if each.file.sheets_unread:
+            notes.append(f"{each.file.name}: only its first sheet was read, {each.file.sheets_unread} other(s) not")
+    return notes
 
 
 def _account(shop: Workshop, table: str) -> ReceivedTable:

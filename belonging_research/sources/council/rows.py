@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -42,7 +43,7 @@ def text_batches(file: ArrivedFile, columns: Mapping[str, Sequence[str]]) -> Ite
     first = file.header_at + 2
     reader = {"text": _text, "parquet": _parquet, "workbook": _workbook}[file.sniffed.container]
     for table in reader(file, wanted):
-        yield table.append_column("row", pa.array(range(first, first + table.num_rows), pa.int64()))
+        yield table.append_column("row", pa.array(np.arange(first, first + table.num_rows)))
         first += table.num_rows
 
 

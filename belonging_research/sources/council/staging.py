@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
@@ -137,7 +138,7 @@ class _Cleaner:
         rows = batch.num_rows
         pupils = batch["pupil"] if "pupil" in batch.column_names else pa.chunked_array([pa.nulls(rows, pa.string())])
         columns = {
-            "n": pa.array(range(first, first + rows), pa.int64()),
+            "n": pa.array(np.arange(first, first + rows)),
             "file": pa.repeat(pa.scalar(number, pa.int32()), rows),
             "row": batch["row"],
             "pupil_no": recoded(pupils, self._hashes.number, pa.int32()),
