@@ -969,6 +969,32 @@ def test_from_the_command_line(
     assert (fresh / "forms" / "survey.xlsx").is_file()
 
 
+def test_a_plan_says_what_is_done_about_a_fault(
+    council: Council, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By default an unknown mark stops everything, with the exit code of data at fault; a plan may exclude it."""
+    monkeypatch.chdir(tmp_path)
+    council.marks([one_mark(), one_mark("@", session="PM")])
+    shipped = (NOTEBOOKS / "plans" / "dorset_public.toml").read_text(encoding="utf-8")
+    (tmp_path / "plan.toml").write_text(shipped + '\n[faults]\nunknown_mark = "exclude"\n', encoding="utf-8")
+    command = [
+        "receive",
+        str(council.files[0]),
+        "--council",
+        "dorset",
+        "--date",
+        "2025-09-01",
+        "--key",
+        str(council.key),
+    ]
+    command += ["--out", str(tmp_path / "kept"), "--mapping", str(tmp_path / "mapping.toml")]
+    assert [answer(command), answer(command)] == [1, SourceError.exit_code]
+    assert "(unknown_mark), first in marks.csv row 3, column Mark" in capsys.readouterr().err
+    assert answer([*command, "--plan", str(tmp_path / "plan.toml")]) == 0
+    assert "1 left out: mark that was no register code on its day (unknown_mark)" in capsys.readouterr().out
+    assert (tmp_path / "kept" / "dorset" / "2025-09-01" / "marks.parquet").is_file()
+
+
 def test_help_teaches_without_heavy_libraries() -> None:
     """Both verbs explain the steps, and start without what they do not need yet."""
     heavy = {"pandas", "numpy", "pyarrow", "pydantic", "openpyxl", "duckdb", "ibis"}

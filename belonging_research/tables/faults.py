@@ -33,7 +33,7 @@ class Fault:
 
 _NOT_KEPT: tuple[FaultPolicy, ...] = ("refuse", "exclude")
 
-# In the order in which a row's reason is given: the first that applies counts it.
+# About in the order in which they are looked for. The first that takes a row out is its reason.
 FAULTS: dict[str, Fault] = {
     each.name: each
     for each in (

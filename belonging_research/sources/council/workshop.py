@@ -55,7 +55,7 @@ class Workshop:
             "CREATE TABLE faults (part VARCHAR, fault VARCHAR, n BIGINT, file INTEGER, row BIGINT, column_name VARCHAR,"
             " pupil_no INTEGER)"
         )
-        # The first of FAULTS that takes a row out is its reason.
+        # A row goes out once, by the first fault that takes it out.
         self.engine.execute("CREATE TABLE out (part VARCHAR, n BIGINT, fault VARCHAR)")
 
     def __enter__(self) -> Workshop:
