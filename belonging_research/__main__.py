@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from belonging_research.errors import BelongingError, PlanError, SourceError
-from belonging_research.saying import account, bug, promises, refusal
+from belonging_research.saying import account, arrival, bug, promises, refusal
 from belonging_research.shipped import NOTEBOOKS, find_plan
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from belonging_research.plan import Plan
+    from belonging_research.sources.council import Consignment
 
 DEFAULT_PLAN = "simulated_public"
 BUG, STOPPED = 70, 130
@@ -44,8 +45,21 @@ Examples
       Dorset beside the rest of England, on the Department's files
   belonging validate data/published --plan dorset_public --report-year 2024/25
       only read the files: what was used, what was left out and why
+  belonging receive marks.csv pupils.xlsx --council dorset --date 2026-09-01 --key KEY
+      a council's own files to a checked extract without names
   belonging doctor
       why it does not work on this laptop
+"""
+
+RECEIVING = """\b
+Step by step
+  1 belonging key new PATH        once, outside the project; keep it safe and apart
+  2 belonging receive FILE... --council dorset --date 2026-09-01 --key PATH
+                                  writes a proposed mapping.toml, shows it and stops
+  3 read the mapping, mend it     which column is what, which value means what
+  4 the same command again        writes data/restricted/dorset/2026-09-01
+  Faults of the files either stop it, or rows are left out and counted, or kept and
+  listed: what happens to which fault stands in the plan under [faults].
 """
 
 
@@ -293,6 +307,104 @@ def validate(data: tuple[Path, ...], plan_name: str, report_year: str | None) ->
     click.echo("\n".join(account(extract)))
     if report_year is not None:
         refuse_missing_series(extract, plan)
+
+
+@cli.command(epilog=f"{RECEIVING}\n\n{EXIT_CODES}")
+@click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--council", metavar="NAME", help="Short name of the council, such as dorset: the folder's name.")
+@click.option(
+    "--date",
+    "as_at",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=day,
+    metavar="DATE",
+    help="The day as at which the files were drawn (2026-09-01). Later days in them are faults.",
+)
+@click.option("--key", type=click.Path(path_type=Path), metavar="PATH", help="The secret key, of `belonging key new`.")
+@click.option(
+    "--mapping",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Which column is what. By default mapping.toml beside the council's extracts.",
+)
+@plan_option
+@click.option("--agreement", default="not stated", metavar="TEXT", help="The agreement under which the data came.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where extracts go: data/restricted of the project, unless given.",
+)
+@click.option(
+    "--templates",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Only write empty Excel forms for interventions, destinations and survey.",
+)
+@click.pass_context
+def receive(context: click.Context, /, files: tuple[Path, ...], templates: Path | None, **options: Any) -> None:
+    """A council's own files to a checked extract.
+
+    FILEs are csv, Excel (.xlsx) or Parquet: schools, pupils, enrolments, marks, exclusions, destinations,
+    interventions, survey, the Department's weekly file. Names are never read, births become months, pupil numbers
+    keyed hashes.
+    """
+    from belonging_research.sources.council import propose_mapping, write_templates
+    from belonging_research.sources.council import receive as receive_files
+
+    if templates is not None:
+        click.echo("\n".join(f"Written {path}" for path in write_templates(templates)))
+    if templates is not None and not files:
+        return
+    plan_name = options.pop("plan_name")
+    policies = sound_plan(find_plan(plan_name)).faults if plan_name else {}
+    consignment = asked_consignment(files, **options)
+    proposed = propose_mapping(consignment)
+    if proposed is not None:
+        click.echo(proposed.read_text(encoding="utf-8"))
+        click.echo(f"No mapping yet, so one was proposed: {proposed}. Look at it, mend it, then run again.", err=True)
+        context.exit(1)
+    click.echo("\n".join(arrival(receive_files(consignment, policies=policies, progress=show_progress))))
+
+
+def asked_consignment(
+    files: tuple[Path, ...],
+    *,
+    council: str | None,
+    as_at: dt.date | None,
+    key: Path | None,
+    out: Path | None,
+    **rest: Any,
+) -> Consignment:
+    """What is to be received, after refusing a command that leaves something out."""
+    from belonging_research.simulate.folder import project_root
+    from belonging_research.sources.council import Consignment
+
+    needed = {"FILE": files, "--council": council, "--date": as_at, "--key": key}
+    missing = [name for name, value in needed.items() if not value]
+    if not files or council is None or as_at is None or key is None:
+        raise click.UsageError(f"Missing {', '.join(missing)}. See `belonging receive --help`.")
+    out = out or project_root() / "data" / "restricted"
+    return Consignment(files=files, council=council, day=as_at, key=key, out=out, **rest)
+
+
+@cli.group()
+def key() -> None:
+    """Make the secret key by which pupil numbers become hashes."""
+
+
+@key.command("new", epilog=EXIT_CODES)
+@click.argument("path", type=click.Path(path_type=Path))
+def new_key(path: Path) -> None:
+    """Make a new key at PATH, outside the project.
+
+    Only its owner may read it. Keep it apart from the data and do not lose it: with another key, the same pupil gets
+    another hash, and years can no longer be joined.
+    """
+    from belonging_research.sources.council import write_new_key
+
+    write_new_key(path)
+    click.echo(f"Written {path}. Keep it apart from the data; without it, pupils cannot be matched again.")
 
 
 @cli.group()

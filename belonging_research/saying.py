@@ -12,6 +12,7 @@ from belonging_research.errors import ReportError
 if TYPE_CHECKING:
     from belonging_research.plan import Plan
     from belonging_research.sources import Extract
+    from belonging_research.sources.council import Received
 
 
 def account(extract: Extract) -> list[str]:
@@ -26,6 +27,21 @@ def account(extract: Extract) -> list[str]:
     lines += [f"note: {note}" for note in extract.notes]
     size = f"{len(extract.files)} files, {extract.figures.num_rows:,} figures"
     return [*lines, f"{size}, digest {extract.digest[:12]}"]
+
+
+def arrival(received: Received) -> list[str]:
+    """What became of every row that a council sent, table by table, as lines."""
+    from belonging_research.tables.faults import FAULTS
+
+    words = {name: f"{fault.words} ({name})" for name, fault in FAULTS.items()} | {"blank_row": "blank row"}
+    lines = []
+    for table in received.tables:
+        lines.append(f"{table.table}: {', '.join(table.files)}")
+        lines.append(f"    {table.rows_kept:,} of {table.rows_read:,} rows kept")
+        lines += [f"    {rows:,} left out: {words[name]}" for name, rows in table.excluded.items()]
+        lines += [f"    {rows:,} kept and listed: {words[name]}" for name, rows in table.listed.items()]
+    lines += [f"note: {note}" for note in received.notes]
+    return [*lines, f"Written {received.folder}"]
 
 
 def promises(plan: Plan) -> list[str]:

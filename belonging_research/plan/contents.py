@@ -33,6 +33,7 @@ from belonging_research.plan.parts import (
 )
 from belonging_research.plan.values import Method, Period, same_name, too_large
 from belonging_research.tables import academic_year, first_year, shift_year
+from belonging_research.tables.faults import FAULTS, FaultPolicy
 
 
 class Plan(Strict):
@@ -66,7 +67,7 @@ class Plan(Strict):
     negative_controls: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
-    faults: dict[str, Literal["refuse", "exclude"]] = Field(default_factory=dict)
+    faults: dict[str, FaultPolicy] = Field(default_factory=dict)
     targets: tuple[Target, ...] = ()
     contact: str = ""
     schools: SchoolLayer | None = None
@@ -82,6 +83,17 @@ class Plan(Strict):
         if list(periods) != sorted(set(periods)):
             raise ValueError("periods must be in order, none twice")
         return periods
+
+    @field_validator("faults")
+    @classmethod
+    def _known_faults(cls, faults: dict[str, FaultPolicy]) -> dict[str, FaultPolicy]:
+        for name, policy in faults.items():
+            if name not in FAULTS:
+                raise ValueError(f"{name} is no fault that is looked for; there are {', '.join(FAULTS)}")
+            may_be = FAULTS[name].may_be
+            if policy not in may_be:
+                raise ValueError(f"{name} cannot be {policy}; choose {' or '.join(may_be)}")
+        return faults
 
     @model_validator(mode="after")
     def _consistent(self) -> Plan:

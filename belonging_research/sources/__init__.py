@@ -1,4 +1,7 @@
-"""Published files to checked tables: :func:`load_extract` is the only door into the package for data."""
+"""Files to checked tables: :func:`load_extract` is the only door into the package for published figures.
+
+A council's own data come through :mod:`sources.council`.
+"""
 
 from __future__ import annotations
 

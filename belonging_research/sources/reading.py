@@ -67,8 +67,9 @@ def is_lock(path: Path) -> bool:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex characters."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """SHA-256 of a file's bytes, 64 hex characters; a large file is never held whole."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sniff(path: Path) -> Sniffed | None:
@@ -238,7 +239,7 @@ def _read_text(path: Path, header_at: int, columns: Mapping[str, str]) -> pa.Tab
         content = _gunzip(path, content)
     content = content.removeprefix(b"\xef\xbb\xbf")
     _refuse_not_utf8(path, content)
-    above = _lines_above(content, header_at)
+    above = lines_above(content, header_at)
     content = content.split(b"\n", above)[-1]
     wanted = list(dict.fromkeys(columns.values()))
     try:
@@ -252,12 +253,12 @@ def _read_text(path: Path, header_at: int, columns: Mapping[str, str]) -> pa.Tab
             ),
         )
     except pa.ArrowException:
-        raise _ragged(path, content, header_at + 1) from None
+        raise ragged(path, content, header_at + 1) from None
     return _numbered({own: read[written] for own, written in columns.items()}, read.num_rows, header_at + 2)
 
 
-def _lines_above(content: bytes, header_at: int) -> int:
-    """Lines of text before the header, which are more than rows where a title runs over several."""
+def lines_above(content: bytes, header_at: int) -> int:
+    """Lines of UTF-8 text before the header, which are more than rows where a title runs over several."""
     rows = csv.reader(io.StringIO(content[:_HEAD].decode("utf-8", errors="replace"), newline=""))
     for _ in range(header_at):
         next(rows)
@@ -275,7 +276,8 @@ def _refuse_not_utf8(path: Path, content: bytes) -> None:
         ) from None
 
 
-def _ragged(path: Path, content: bytes, first: int) -> SourceError:
+def ragged(path: Path, content: bytes, first: int) -> SourceError:
+    """The error for UTF-8 text whose rows are not all as wide as its header, which is row ``first`` of the file."""
     rows = csv.reader(io.StringIO(content.decode("utf-8")))
     try:
         width = len(next(rows, []))
@@ -295,11 +297,12 @@ def _read_parquet(path: Path, columns: Mapping[str, str]) -> pa.Table:
         read = _parquet(path).read(columns=list(dict.fromkeys(columns.values())))
     except (pa.ArrowException, OSError):
         raise SourceError(f"{path.name}: the parquet file is cut short or damaged. Download it again.") from None
-    texts = {own: pc.fill_null(_as_text(read[written]), "") for own, written in columns.items()}
+    texts = {own: pc.fill_null(as_text(read[written]), "") for own, written in columns.items()}
     return _numbered(texts, read.num_rows, 2)
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of any type as text."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return column.cast(pa.string())

@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from datetime import datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 from belonging_research.errors import SourceError
 
@@ -13,7 +14,7 @@ _PARTS = frozenset({"xl/workbook.xml", "[Content_Types].xml"})
 
 
 class Book:
-    """The first sheet of a workbook, closed after use: its title, when it was made, and its rows."""
+    """The first sheet of a workbook, closed after use: its title, when it was made, its rows; others are counted."""
 
     def __init__(self, path: Path) -> None:
         import openpyxl
@@ -29,10 +30,28 @@ class Book:
             raise
         self.title = self._sheet.title
         self.created: datetime | None = self._book.properties.created
+        self.sheets_unread = len(self._book.worksheets) - 1
 
     def head(self, rows: int | None) -> list[list[str]]:
         """The first ``rows`` rows as text, all of them where None."""
         return [[_cell(v) for v in row] for row in self._sheet.iter_rows(max_row=rows, values_only=True)]
+
+    def merged(self) -> dict[str, tuple[int, int, int, int]]:
+        """Merged cells by their name (``A1:C1``): first column and row, last column and row, 1 the first.
+
+        Read from the sheet itself, since a book opened for its rows alone does not know them.
+        """
+        from openpyxl.worksheet.cell_range import CellRange
+
+        path: str = getattr(self._sheet, "_worksheet_path")  # noqa: B009
+        found = []
+        with zipfile.ZipFile(self._file) as archive, archive.open(path) as sheet:
+            for _, element in ElementTree.iterparse(sheet):
+                if element.tag.endswith("}mergeCell"):
+                    found.append(element.get("ref", ""))
+                elif element.tag.endswith("}row"):
+                    element.clear()  # a large sheet is never held whole
+        return {area: CellRange(area).bounds for area in found}
 
     def __enter__(self) -> Book:
         return self
