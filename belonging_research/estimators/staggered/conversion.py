@@ -28,9 +28,9 @@ NEVER = 2**31
 class Staggered:
     """A school panel as the estimators here read it: n units, C clusters, T half-terms, Y blocks.
 
-    ``values`` (n, T), 0 where a half-term is none of the block's; ``open`` (Y, T) which ones are; ``adoption`` (n,) index,
-    :data:`NEVER` without a start; ``cluster``, ``block`` (n,) codes; ``weights`` (n,), mean 1; ``last`` the first
-    half-term index at which no comparison is left (T where one always is).
+    ``values`` (n, T), 0 where a half-term is none of the block's; ``open`` (Y, T) which ones are; ``adoption`` (n,)
+    index, :data:`NEVER` without a start; ``cluster``, ``block`` (n,) codes; ``weights`` (n,), mean 1; ``last`` the
+    first half-term index at which no comparison is left (T where one always is).
     """
 
     values: Floats
@@ -94,7 +94,7 @@ def staggered(panel: SchoolPanel, *, weights: Weighting = "pupils", anticipation
     known = panel.denominator > 0
     adoption = np.array([NEVER if each is None else each for each in panel.adoption], dtype=np.int64)
     early = adoption <= anticipation
-    opens = np.array([known[(block == y) & ~early].mean(axis=0) >= 0.5 for y in range(len(names))])
+    opens = np.stack([2 * known[own].sum(axis=0) >= max(own.sum(), 1) for own in _blocks(block, len(names), ~early)])
     whole = (known | ~opens[block]).all(axis=1) & opens.any(axis=1)[block]
     kept = whole & ~early
     told = (
@@ -152,6 +152,10 @@ def long_rows(study: Staggered, *, never: float, covariates: Floats | None = Non
 def seed_of(rng: np.random.Generator) -> int:
     """A seed for a library that takes no generator, drawn from ours."""
     return int(rng.integers(0, 2**31 - 1))
+
+
+def _blocks(block: Ints, count: int, kept: Bools) -> list[Bools]:
+    return [(block == y) & kept for y in range(count)]
 
 
 def _codes(labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:

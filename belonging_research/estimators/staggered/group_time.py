@@ -409,7 +409,7 @@ def _unsupported(study: Staggered, cells: tuple[Cell, ...], effects: CellEffects
 
 def _counts(
     study: Staggered, cells: tuple[Cell, ...], post: Sequence[Cell], comparison: Comparison, anticipation: int
-) -> dict[str, int]:
+) -> dict[str, Any]:
     treated = np.isin(study.adoption, [cell.group for cell in post])
     compared = [
         len(set(study.cluster[controls(study.adoption, cell, comparison=comparison, anticipation=anticipation)]))
