@@ -91,10 +91,10 @@ def staggered(panel: SchoolPanel, *, weights: Weighting = "pupils", anticipation
     if anticipation < 0 or anticipation != int(anticipation):
         raise EstimateError(f"anticipation {anticipation}: expected a whole number of half-terms, 0 or more")
     names, block = _codes(panel.blocks)
-    known = panel.denominator > 0
+    known: Bools = panel.denominator > 0
     adoption = np.array([NEVER if each is None else each for each in panel.adoption], dtype=np.int64)
     early = adoption <= anticipation
-    opens = np.stack([2 * known[own].sum(axis=0) >= max(own.sum(), 1) for own in _blocks(block, len(names), ~early)])
+    opens = np.stack([_open(known, (block == y) & ~early) for y in range(len(names))])
     whole = (known | ~opens[block]).all(axis=1) & opens.any(axis=1)[block]
     kept = whole & ~early
     told = (
@@ -154,8 +154,10 @@ def seed_of(rng: np.random.Generator) -> int:
     return int(rng.integers(0, 2**31 - 1))
 
 
-def _blocks(block: Ints, count: int, kept: Bools) -> list[Bools]:
-    return [(block == y) & kept for y in range(count)]
+def _open(known: Bools, own: Bools) -> Bools:
+    """(T,) half-terms at which half of a block's units, or more, have a figure."""
+    found: Bools = 2 * known[own].sum(axis=0) >= max(int(own.sum()), 1)
+    return found
 
 
 def _codes(labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes.exclusions import Counting
-from belonging_research.outcomes.registers import enrolment_absence, left_out
+from belonging_research.outcomes.registers import enrolment_absence
 from belonging_research.outcomes.school_periods import (
     cohort_half_terms,
     cohort_leavers,
@@ -28,6 +28,7 @@ from belonging_research.tables.school_year import HalfTerm, half_terms
 
 # Of a block's units, the share that must have figures in a half-term for it to be one of the block's.
 _ENOUGH = 0.5
+_COUNTED = ""
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -59,19 +60,22 @@ def school_panel(
 
     Raises :class:`PanelError` where an intervention or a sum is of a school that ``schools`` lacks, or nobody starts.
     """
+    build = _Build(register, periods, until, assignment)
     tables = (register.counts, register.pupils, register.enrolments, register.schools)
     rows = school_half_terms(*tables, periods=periods).to_pyarrow()
     gone: Counter[str] = Counter()
-    total = 0
     for period in periods:
         judged = enrolment_absence(*tables, period=period)
-        total += int(judged.count().to_pyarrow().as_py())
-        for row in left_out(judged).to_pyarrow().to_pylist():
-            gone[row["left_out"]] += row["enrolments"]
-    told = [LeftOut(what="enrolments of a year", reason=why, n=n, of=total) for why, n in sorted(gone.items())]
-    return _Build(register, periods, until, assignment).panel(
-        rows, "overall_absence_rate", "absent", "possible", exclusions=told
-    )
+        reasons = judged.group_by("left_out").aggregate(enrolments=judged.count())
+        for row in reasons.to_pyarrow().to_pylist():
+            gone[row["left_out"] or _COUNTED] += row["enrolments"]
+    total = gone.total()
+    told = [
+        LeftOut(what="enrolments of a year", reason=why, n=n, of=total)
+        for why, n in sorted(gone.items())
+        if why != _COUNTED
+    ]
+    return build.panel(rows, "overall_absence_rate", "absent", "possible", exclusions=told)
 
 
 def cohort_panel(
@@ -93,6 +97,7 @@ def cohort_panel(
 
     Raises :class:`PanelError` as :func:`school_panel`, or where no pupil is on roll that day.
     """
+    build = _Build(register, periods, until, assignment)
     cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline)
     rows = cohort_half_terms(register.counts, cohort, baseline=baseline).to_pyarrow()
     homes = cohort.group_by(["urn", "year_group"]).aggregate(
@@ -105,7 +110,6 @@ def cohort_panel(
             f"no pupil aged 5 to 15 was on roll (status C or M) at the January census of {baseline}; check the "
             "enrolments' days and statuses"
         )
-    build = _Build(register, periods, until, assignment)
     doubled = sum(row["doubled"] or 0 for row in sizes)
     told = [LeftOut(what="pupils", reason="on_two_rolls_lowest_urn_counts", n=doubled, of=total)] if doubled else []
     last = build.halves[-1]
@@ -138,9 +142,10 @@ def events_panel(
     """Events by school and half-term with enrolled school days as exposure, never attended half-days.
 
     ``event``: ``suspensions``, ``permanent_exclusions``, or ``pupils_suspended`` (over pupils on roll). With
-    ``baseline`` of the cohort that was on roll then, at its baseline school; without, of all pupils. Schools without any event stay in, as 0. Raises
-    :class:`PanelError` as :func:`school_panel`.
+    ``baseline`` of the cohort that was on roll then, at its baseline school; without, of all pupils. Schools without
+    any event stay in, as 0. Raises :class:`PanelError` as :func:`school_panel`.
     """
+    build = _Build(register, periods, until, assignment)
     cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline) if baseline else None
     rows = school_events(
         exclusions, register.counts, periods=periods, cohort=cohort, counting=counting, as_at=as_at
@@ -151,7 +156,7 @@ def events_panel(
         total = sum(rows[event].to_pylist())
         told = [LeftOut(what=event, reason="no_school_days_that_half_term", n=without, of=total)]
     exposure = "pupils" if event == "pupils_suspended" else "school_days"
-    return _Build(register, periods, until, assignment).panel(rows, event, event, exposure, exclusions=told)
+    return build.panel(rows, event, event, exposure, exclusions=told)
 
 
 class _Build:
@@ -243,10 +248,9 @@ class _Build:
         place = {key: n for n, key in enumerate(units)}
         column = {(half.period, half.number): n for n, half in enumerate(self.halves)}
         dated = zip(rows["period"].to_pylist(), rows["half_term"].to_pylist(), strict=True)
-        at = [
-            (n, place[key], column[day]) for n, (key, day) in enumerate(zip(keys, dated, strict=True)) if day in column
-        ]
-        row, unit, half = (np.array(part, dtype=np.int64) for part in zip(*at, strict=True)) if at else ([], [], [])
+        known = enumerate(zip(keys, dated, strict=True))
+        places = [(n, place[key], column[day]) for n, (key, day) in known if day in column]
+        at = np.array(places, dtype=np.int64).reshape(-1, 3)
         found = []
         for name in names:
             array = np.zeros((len(units), len(self.halves)))
@@ -282,8 +286,6 @@ def _leavers(gone: pa.Table, starts: Starts, total: int) -> list[LeftOut]:
     """By destination and whether their baseline school starts within the panel."""
     found: Counter[tuple[str, str]] = Counter()
     for row in gone.to_pylist():
-        starts_here = starts.adoption.get(row["urn"]) is not None
-        found["pupils of schools that start" if starts_here else "pupils of other schools", row["kind"]] += row[
-            "pupils"
-        ]
+        arm = "start" if starts.adoption.get(row["urn"]) is not None else "do not start"
+        found[f"pupils of schools that {arm}", row["kind"]] += row["pupils"]
     return [LeftOut(what=arm, reason=kind, n=n, of=total) for (arm, kind), n in sorted(found.items())]
