@@ -30,8 +30,8 @@ def school_half_terms(
     """Half-days by school and half-term over the enrolments that a year's published absence counts.
 
     ``counts`` is of :func:`registers.session_counts`. One row per urn, period, half_term: ``possible``, ``absent``
-    (half-days) and ``pupils`` with a possible half-day. Who counts is decided a year at a time by :func:`registers.enrolment_absence`;
-    half-term 6 of those aged 15 is in no sum.
+    (half-days) and ``pupils`` with a possible half-day. Who counts is decided a year at a time by
+    :func:`registers.enrolment_absence`; half-term 6 of those aged 15 is in no sum.
     """
     parts = [_one_year(counts, pupils, enrolments, schools, period) for period in periods]
     return ibis.union(*parts).order_by(["urn", "period", "half_term"]) if len(parts) > 1 else parts[0]
@@ -105,9 +105,9 @@ def school_events(
     """Suspensions and permanent exclusions by school and half-term, with the school days over which they fell.
 
     One row per urn, period, half_term: ``suspensions``, ``permanent_exclusions``, ``pupils_suspended``, ``pupils`` on
-    roll and ``school_days``: half of the half-days on roll, attended or not, so that what is counted takes nothing from its own
-    exposure. With a ``cohort`` (of :func:`pupil_cohort`) both are of its pupils, at their baseline school whatever
-    school issued them; without, of all pupils at the school that issued them.
+    roll and ``school_days``: half of the half-days on roll, attended or not, so that what is counted takes nothing from
+    its own exposure. With a ``cohort`` (of :func:`pupil_cohort`) both are of its pupils, at their baseline school
+    whatever school issued them; without, of all pupils at the school that issued them.
     """
     halves = counts.possible + counts.not_possible + counts.not_in_use
     rolls = counts.mutate(halves=halves).select("pupil", "urn", "period", "half_term", "halves")

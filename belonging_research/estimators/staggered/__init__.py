@@ -1,11 +1,13 @@
 """Staggered starts in schools: what starting an intervention did, judged by the recorded allocation of starts.
 
 ``estimate_schools`` gives the registered estimate; ``group_time_effects`` its cells, cohorts, half-terms and path;
-``pre_trends`` whether starters moved apart before, and the power of asking; ``imputation``, ``sun_abraham`` and
-``two_way_fixed_effects`` are checks; ``ratio_effect`` and ``exact_ratio`` are for counts. Imported by its own name:
-it brings libraries that take seconds to load, which the county layer does not need.
+``pre_trends`` whether starters moved apart before, and the power of asking; ``imputation``, ``sun_abraham``,
+``two_way_fixed_effects`` and, where all start together, ``common_start_bootstrap_p`` are checks; ``ratio_effect`` and
+``exact_ratio`` are for counts. Imported by its own name: it brings libraries that take seconds to load, which the
+county layer does not need.
 """
 
+from belonging_research.estimators.staggered.common_start import common_start_bootstrap_p
 from belonging_research.estimators.staggered.conversion import adoption_index, staggered
 from belonging_research.estimators.staggered.counts import (
     ExactRatio,
@@ -32,6 +34,7 @@ __all__ = [
     "RatioEffect",
     "SchoolDesign",
     "adoption_index",
+    "common_start_bootstrap_p",
     "estimate_schools",
     "exact_ratio",
     "group_time_effects",

@@ -30,7 +30,7 @@ class Summary:
         return math.sqrt(factor * float((about**2).sum()))
 
 
-def weighted_by_treated(effects: CellEffects, at: Sequence[int], label: str) -> Summary:
+def weighted_by_treated(effects: CellEffects, at: Sequence[int] | Ints, label: str) -> Summary:
     """Mean of the cells ``at`` by the weight of those treated, the error of these weights included."""
     own = list(at)
     att, weight = effects.att[0, own], effects.weight[0, own]

@@ -69,10 +69,7 @@ def cells_of(study: Staggered, *, anticipation: int, universal: bool, only_post:
             continue
         base = group - 1 - anticipation
         for time in range(study.last):
-            if time >= group or universal:
-                own = base
-            else:
-                own = time - 1
+            own = base if time >= group or universal else time - 1
             if own < 0 or own == time or (only_post and time < group):
                 continue
             found.append(Cell(group=group, time=time, base=own))
@@ -138,7 +135,8 @@ def cell_effects(
 def controls(adoption: Ints, cell: Cell, *, comparison: Comparison, anticipation: int) -> Bools:
     """Who is compared with a cell's cohort: those that never start, or have not by either of its half-terms."""
     if comparison == "never_treated":
-        return adoption == NEVER
+        never: Bools = adoption == NEVER
+        return never
     ahead: Bools = (adoption > max(cell.time, cell.base) + anticipation) & (adoption != cell.group)
     return ahead
 

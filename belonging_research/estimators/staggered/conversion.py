@@ -28,9 +28,9 @@ NEVER = 2**31
 class Staggered:
     """A school panel as the estimators here read it: n units, C clusters, T half-terms, Y blocks.
 
-    ``values`` (n, T), 0 where a half-term is none of the block's; ``open`` (Y, T) which ones are; ``adoption`` (n,) index,
-    :data:`NEVER` without a start; ``cluster``, ``block`` (n,) codes; ``weights`` (n,), mean 1; ``last`` the first
-    half-term index at which no comparison is left (T where one always is).
+    ``values`` (n, T), 0 where a half-term is none of the block's; ``open`` (Y, T) which ones are; ``adoption`` (n,)
+    index, :data:`NEVER` without a start; ``cluster``, ``block`` (n,) codes; ``weights`` (n,), mean 1; ``last`` the
+    first half-term index at which no comparison is left (T where one always is).
     """
 
     values: Floats
@@ -91,11 +91,12 @@ def staggered(panel: SchoolPanel, *, weights: Weighting = "pupils", anticipation
     if anticipation < 0 or anticipation != int(anticipation):
         raise EstimateError(f"anticipation {anticipation}: expected a whole number of half-terms, 0 or more")
     names, block = _codes(panel.blocks)
-    known = panel.denominator > 0
+    known: Bools = panel.denominator > 0
     adoption = np.array([NEVER if each is None else each for each in panel.adoption], dtype=np.int64)
     early = adoption <= anticipation
-    opens = np.array([known[(block == y) & ~early].mean(axis=0) >= 0.5 for y in range(len(names))])
-    whole = (known | ~opens[block]).all(axis=1) & opens.any(axis=1)[block]
+    opens = np.stack([_open(known, (block == y) & ~early) for y in range(len(names))])
+    opens_ever = np.array([bool(own.any()) for own in opens])
+    whole = (known | ~opens[block]).all(axis=1) & opens_ever[block]
     kept = whole & ~early
     told = (
         ("treated_from_the_first_half_term_on", int(early.sum())),
@@ -152,6 +153,12 @@ def long_rows(study: Staggered, *, never: float, covariates: Floats | None = Non
 def seed_of(rng: np.random.Generator) -> int:
     """A seed for a library that takes no generator, drawn from ours."""
     return int(rng.integers(0, 2**31 - 1))
+
+
+def _open(known: Bools, own: Bools) -> Bools:
+    """(T,) half-terms at which half of a block's units, or more, have a figure."""
+    found: Bools = 2 * known[own].sum(axis=0) >= max(int(own.sum()), 1)
+    return found
 
 
 def _codes(labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:

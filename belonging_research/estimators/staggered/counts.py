@@ -105,9 +105,7 @@ def ratio_effect(
     )
 
 
-def exact_ratio(
-    events: tuple[int, int], exposure: tuple[float, float], *, level: float = 0.95
-) -> ExactRatio:
+def exact_ratio(events: tuple[int, int], exposure: tuple[float, float], *, level: float = 0.95) -> ExactRatio:
     """Two rates and the exact interval of their ratio, first over second, given the events' sum.
 
     Clopper & Pearson's limits of the first group's share, as odds, times the exposures' ratio; p by the conditional
@@ -239,7 +237,7 @@ class _Scores:
         return float(brentq(score, -_FURTHEST, _FURTHEST, xtol=1e-8))
 
     def _end(self, middle: float, sign: int, alpha: float) -> float:
-        """Where p first falls to alpha on one side, by bisection to 1e-5; the furthest log ratio where it never does."""
+        """Where p first falls to alpha on one side, by bisection to 1e-5; infinite where it never does."""
         inner, step = middle, 0.05
         while self.p_value(inner + sign * step) > alpha:
             inner += sign * step

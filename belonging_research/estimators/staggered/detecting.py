@@ -18,10 +18,11 @@ from belonging_research.estimators.staggered.cells import (
     Comparison,
     cells_of,
     cluster_sums,
+    error_factor,
 )
 from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
-from belonging_research.estimators.staggered.randomisation import Linear, overall_under, treated_sums
-from belonging_research.estimators.weights import Floats
+from belonging_research.estimators.staggered.randomisation import Linear, linear, overall_under, treated_sums
+from belonging_research.estimators.weights import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Placebos:
     errors: Floats
     references: tuple[Linear, ...]
 
-    def _noticed(self, effect: float, alpha: float) -> np.ndarray:
+    def _noticed(self, effect: float, alpha: float) -> Bools:
         """(R,) whether each placebo with ``effect`` added has p <= ``alpha``."""
         found = []
         for value, error, reference in zip(self.values, self.errors, self.references, strict=True):
@@ -69,34 +70,24 @@ class Placebos:
 
 
 def placebos(
-    study: Staggered,
-    sums: ClusterSums,
-    adoptions: Ints,
-    others: Ints,
-    *,
-    comparison: Comparison,
-    anticipation: int,
+    study: Staggered, sums: ClusterSums, rows: Ints, count: int, *, comparison: Comparison, anticipation: int
 ) -> Placebos:
-    """Each of ``adoptions`` (R, C) as if real, judged by ``others`` (B, C), all permutations of the same starts."""
+    """The first ``count`` of ``rows`` (B, C), permutations of the same starts, each as if real and judged by the rest.
+
+    Raises :class:`EstimateError` where no half-term after a start has a comparison.
+    """
     cells = cells_of(study, anticipation=anticipation, universal=True, only_post=True)
     if not cells:
         raise EstimateError("no half-term after a start has a comparison, so no placebo can be judged")
+    outcomes = overall_under(sums, rows, cells, comparison=comparison, anticipation=anticipation)
     references, values, errors = [], [], []
-    for adoption in adoptions:
+    for at, adoption in enumerate(rows[:count]):
         shift = treated_sums(sums, adoption)
-        every = np.vstack([adoption[None], others[(others != adoption).any(axis=1)]])
-        found = overall_under(study, sums, shift, every, cells, comparison=comparison, anticipation=anticipation)
-        values.append(found.value[0])
-        errors.append(np.sqrt(found.variance[0]))
-        references.append(
-            Linear(
-                value=found.value[1:],
-                slope=found.slope[1:],
-                variance=found.variance[1:],
-                cross=found.cross[1:],
-                curve=found.curve[1:],
-            )
-        )
+        along = overall_under(shift, rows, cells, comparison=comparison, anticipation=anticipation)
+        found = linear(outcomes, along, error_factor(study))
+        values.append(found.value[at])
+        errors.append(np.sqrt(found.variance[at]))
+        references.append(found.rows((rows != adoption).any(axis=1)))
     return Placebos(values=np.array(values), errors=np.array(errors), references=tuple(references))
 
 

@@ -30,7 +30,7 @@ from belonging_research.estimators.weights import Bools
 from belonging_research.panel.schools import SchoolPanel, Weighting
 from belonging_research.tables import Phase
 
-_PLACEBOS, _JUDGES = 100, 399
+_JUDGES = 399
 _BY_LOT = ("drawn_by_lot", "outcome_blind")
 
 
@@ -39,6 +39,7 @@ class SchoolDesign:
     """What a plan fixes for the school layer: this look's ``alpha``, the ``sesoi`` and how inference is made.
 
     ``sesoi`` in the outcome's unit, positive. ``draws``: allocations that judge the real one. ``levels`` of intervals.
+    ``placebos``: allocations that are taken for the real one to find the detectable effect; 0 where it is not asked.
     """
 
     alpha: float
@@ -47,6 +48,7 @@ class SchoolDesign:
     anticipation: int = 0
     weights: Weighting = "pupils"
     draws: int = 1999
+    placebos: int = 100
     levels: tuple[float, ...] = (0.95, 0.9)
     unit: Unit = "proportion"
     plan_digest: str = ""
@@ -125,6 +127,8 @@ def _before(
     study: Staggered, adoption: Ints, others: Ints, design: SchoolDesign, rng: np.random.Generator
 ) -> tuple[Placebos | None, str]:
     """Placebos of false starts before any school started, and how they were made in words."""
+    if not design.placebos:
+        return None, "not asked for"
     moved = false_start(study, anticipation=design.anticipation)
     if moved is None:
         return None, "too few half-terms before the first start for a false start, so what was promised is not known"
@@ -134,13 +138,13 @@ def _before(
     rows = moved_starts(np.vstack([adoption[None], own]), adoption, to)
     window = study.last - int(study.cohorts[0])
     how = (
-        f"starts moved back by {back} of {window} half-terms into the time before any school started, allocated anew to "
-        f"pyramids {min(_PLACEBOS, len(rows))} times and judged by {len(own)} other allocations; the effect that "
-        "carries 80% of these past the critical value, both signs"
+        f"starts moved back by {back} of {window} half-terms into the time before any school started, allocated anew "
+        f"to pyramids {min(design.placebos, len(rows))} times and judged by {len(own)} other allocations; the effect "
+        "that carries 80% of these past the critical value, both signs"
     )
     try:
         return placebos(
-            early, cluster_sums(early), rows[:_PLACEBOS], rows,
+            early, cluster_sums(early), rows, design.placebos,
             comparison=design.comparison, anticipation=design.anticipation,
         ), how  # fmt: skip
     except EstimateError as refused:
@@ -149,11 +153,13 @@ def _before(
 
 def _realised(
     study: Staggered, adoption: Ints, others: Ints, value: float, design: SchoolDesign, rng: np.random.Generator
-) -> Placebos:
+) -> Placebos | None:
     """Placebos of the real half-terms, the estimate taken out of the outcomes."""
+    if not design.placebos:
+        return None
     rows = np.vstack([adoption[None], drawn_rows(others, _JUDGES, rng)])
     return placebos(
-        study, without_effect(study, value), rows[:_PLACEBOS], rows,
+        study, without_effect(study, value), rows, design.placebos,
         comparison=design.comparison, anticipation=design.anticipation,
     )  # fmt: skip
 
@@ -223,7 +229,7 @@ def _notes(panel: SchoolPanel, effects: GroupTimeEffects) -> tuple[str, ...]:
         notes.append(f"timing was not drawn by lot or outcome-blind for all units ({told}): permuting it is a model")
     if effects.unsupported:
         named = ", ".join(f"{each.group} at {each.time}" for each in effects.unsupported)
-        notes.append(f"{len(effects.unsupported)} cohorts and half-terms have no effect, everybody having started: {named}")
+        notes.append(f"{len(effects.unsupported)} cohorts and half-terms have no effect, without comparison: {named}")
     if min(effects.n_treated_clusters, effects.n_comparison_clusters) < FEWEST_CLUSTERS:
         notes.append(
             f"{effects.n_treated_clusters} treated and {effects.n_comparison_clusters} comparison clusters: too few "

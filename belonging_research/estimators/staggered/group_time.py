@@ -209,6 +209,11 @@ def _refuse(
             f"{panel.outcome}: every unit starts within the panel, so none is never treated; compare with "
             "not_yet_treated, which gives the extra of starting earlier"
         )
+    if not (study.cohorts < study.last).any():
+        raise EstimateError(
+            f"{panel.outcome}: all units start together, at {study.periods[int(study.cohorts[0])]}; nothing can be "
+            "compared without schools that start later or never"
+        )
     if covariates and len(study.blocks) > 1:
         raise EstimateError(
             f"{panel.outcome}: covariates beside blocks are not built; a panel with blocks is already compared within "
@@ -409,7 +414,7 @@ def _unsupported(study: Staggered, cells: tuple[Cell, ...], effects: CellEffects
 
 def _counts(
     study: Staggered, cells: tuple[Cell, ...], post: Sequence[Cell], comparison: Comparison, anticipation: int
-) -> dict[str, int]:
+) -> dict[str, Any]:
     treated = np.isin(study.adoption, [cell.group for cell in post])
     compared = [
         len(set(study.cluster[controls(study.adoption, cell, comparison=comparison, anticipation=anticipation)]))

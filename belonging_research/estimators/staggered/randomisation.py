@@ -24,7 +24,7 @@ from belonging_research.estimators.staggered.cells import (
     overall_effects,
 )
 from belonging_research.estimators.staggered.conversion import Ints, Staggered
-from belonging_research.estimators.weights import Floats
+from belonging_research.estimators.weights import Bools, Floats
 
 # Equal statistics reached by another order of sums are ties, and ties count against a finding.
 _TIE = 1e-9
@@ -43,6 +43,16 @@ class Linear:
     variance: Floats
     cross: Floats
     curve: Floats
+
+    def rows(self, kept: Bools) -> Linear:
+        """Those of some allocations."""
+        return Linear(
+            value=self.value[kept],
+            slope=self.slope[kept],
+            variance=self.variance[kept],
+            cross=self.cross[kept],
+            curve=self.curve[kept],
+        )
 
     def squared_t(self, effect: float) -> Floats:
         """t^2 (B,) of outcomes less ``effect``; infinite without error, 0 where there is no effect either."""
@@ -134,45 +144,37 @@ class Randomisation:
 
 
 def overall_under(
-    study: Staggered,
-    sums: ClusterSums,
-    shift: ClusterSums,
-    adoption: Ints,
-    cells: tuple[Cell, ...],
-    *,
-    comparison: Comparison,
-    anticipation: int,
-) -> Linear:
-    """Overall effects under (B, C) allocations, of outcomes ``sums`` less any constant multiple of ``shift``."""
+    sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
+) -> tuple[Floats, Floats]:
+    """Overall effects (B,) under (B, C) allocations, and their influence (B, C) about its mean; both linear in sums."""
     step = max(1, _CHUNK // max(adoption.shape[1] * sums.weights.shape[1], 1) // max(len(cells), 1))
-    parts = []
-    factor = error_factor(study)
+    values, influence = [], []
     for first in range(0, len(adoption), step):
-        own = adoption[first : first + step]
-        values = []
-        for each in (sums, shift):
-            value, psi = overall_effects(
-                cell_effects(each, own, cells, comparison=comparison, anticipation=anticipation)
-            )
-            values.append((value, psi - psi.mean(axis=1, keepdims=True)))
-        (value, psi), (slope, along) = values
-        parts.append((value, slope, (psi**2).sum(axis=1), (psi * along).sum(axis=1), (along**2).sum(axis=1)))
-    columns = [np.concatenate(part) for part in zip(*parts, strict=True)] if parts else [np.empty(0)] * 5
+        found = cell_effects(
+            sums, adoption[first : first + step], cells, comparison=comparison, anticipation=anticipation
+        )
+        value, psi = overall_effects(found)
+        values.append(value)
+        influence.append(psi - psi.mean(axis=1, keepdims=True))
+    return np.concatenate(values), np.concatenate(influence)
+
+
+def linear(outcomes: tuple[Floats, Floats], shift: tuple[Floats, Floats], factor: float) -> Linear:
+    """What :func:`overall_under` gives of the outcomes and of a constant effect of 1, put together."""
+    (value, psi), (slope, along) = outcomes, shift
     return Linear(
-        value=columns[0],
-        slope=columns[1],
-        variance=factor * columns[2],
-        cross=factor * columns[3],
-        curve=factor * columns[4],
+        value=value,
+        slope=slope,
+        variance=factor * (psi**2).sum(axis=1),
+        cross=factor * (psi * along).sum(axis=1),
+        curve=factor * (along**2).sum(axis=1),
     )
 
 
 def treated_sums(sums: ClusterSums, adoption: Ints) -> ClusterSums:
     """Sums of the outcome that is 1 where a cluster (C,) has started and 0 elsewhere."""
     started = np.arange(sums.outcomes.shape[2]) >= adoption[:, None]
-    return ClusterSums(
-        weights=sums.weights, outcomes=sums.weights[:, :, None] * started[:, None, :], open=sums.open
-    )
+    return ClusterSums(weights=sums.weights, outcomes=sums.weights[:, :, None] * started[:, None, :], open=sums.open)
 
 
 def randomisation(
@@ -189,11 +191,13 @@ def randomisation(
 
     Raises :class:`EstimateError` where the real allocation's effect has no error.
     """
-    shift = treated_sums(sums, adoption)
     every = np.vstack([adoption[None], others])
-    found = overall_under(study, sums, shift, every, cells, comparison=comparison, anticipation=anticipation)
-    scale = float(np.abs(sums.outcomes).max()) ** 2
-    if not found.variance[0] > 1e-24 * scale:
+    found = linear(
+        overall_under(sums, every, cells, comparison=comparison, anticipation=anticipation),
+        overall_under(treated_sums(sums, adoption), every, cells, comparison=comparison, anticipation=anticipation),
+        error_factor(study),
+    )
+    if not found.variance[0] > 1e-24 * float(np.abs(sums.outcomes).max()) ** 2:
         raise EstimateError(
             "all pyramids that start together change alike, so nothing shows how far chance moves them; is the outcome "
             "constant, or does each start have one pyramid only?"
@@ -201,11 +205,5 @@ def randomisation(
     return Randomisation(
         value=float(found.value[0]),
         std_error=math.sqrt(float(found.variance[0])),
-        reference=Linear(
-            value=found.value[1:],
-            slope=found.slope[1:],
-            variance=found.variance[1:],
-            cross=found.cross[1:],
-            curve=found.curve[1:],
-        ),
+        reference=found.rows(np.arange(len(every)) > 0),
     )

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from ibis.expr.types import Table
+from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes.exclusions import Counting
-from belonging_research.outcomes.registers import enrolment_absence, left_out
+from belonging_research.outcomes.registers import enrolment_absence
 from belonging_research.outcomes.school_periods import (
     cohort_half_terms,
     cohort_leavers,
@@ -21,12 +22,16 @@ from belonging_research.outcomes.school_periods import (
     school_events,
     school_half_terms,
 )
-from belonging_research.panel.schools.shape import LeftOut, SchoolPanel, panel_of_arrays
+from belonging_research.panel.schools.shape import Floats, LeftOut, SchoolPanel, panel_of_arrays
 from belonging_research.panel.schools.starts import Assignment, Starts, half_term_label, starts_of
 from belonging_research.tables.school_year import HalfTerm, half_terms
 
 # Of a block's units, the share that must have figures in a half-term for it to be one of the block's.
 _ENOUGH = 0.5
+_COUNTED = ""
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +60,22 @@ def school_panel(
 
     Raises :class:`PanelError` where an intervention or a sum is of a school that ``schools`` lacks, or nobody starts.
     """
+    build = _Build(register, periods, until, assignment)
     tables = (register.counts, register.pupils, register.enrolments, register.schools)
     rows = school_half_terms(*tables, periods=periods).to_pyarrow()
     gone: Counter[str] = Counter()
-    total = 0
     for period in periods:
         judged = enrolment_absence(*tables, period=period)
-        total += int(judged.count().to_pyarrow().as_py())
-        for row in left_out(judged).to_pyarrow().to_pylist():
-            gone[row["left_out"]] += row["enrolments"]
-    told = [LeftOut(what="enrolments of a year", reason=why, n=n, of=total) for why, n in sorted(gone.items())]
-    return _Build(register, periods, until, assignment).panel(
-        rows, "overall_absence_rate", "absent", "possible", exclusions=told
-    )
+        reasons = judged.group_by("left_out").aggregate(enrolments=judged.count())
+        for row in reasons.to_pyarrow().to_pylist():
+            gone[row["left_out"] or _COUNTED] += row["enrolments"]
+    total = gone.total()
+    told = [
+        LeftOut(what="enrolments of a year", reason=why, n=n, of=total)
+        for why, n in sorted(gone.items())
+        if why != _COUNTED
+    ]
+    return build.panel(rows, "overall_absence_rate", "absent", "possible", exclusions=told)
 
 
 def cohort_panel(
@@ -89,6 +97,7 @@ def cohort_panel(
 
     Raises :class:`PanelError` as :func:`school_panel`, or where no pupil is on roll that day.
     """
+    build = _Build(register, periods, until, assignment)
     cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline)
     rows = cohort_half_terms(register.counts, cohort, baseline=baseline).to_pyarrow()
     homes = cohort.group_by(["urn", "year_group"]).aggregate(
@@ -101,7 +110,6 @@ def cohort_panel(
             f"no pupil aged 5 to 15 was on roll (status C or M) at the January census of {baseline}; check the "
             "enrolments' days and statuses"
         )
-    build = _Build(register, periods, until, assignment)
     doubled = sum(row["doubled"] or 0 for row in sizes)
     told = [LeftOut(what="pupils", reason="on_two_rolls_lowest_urn_counts", n=doubled, of=total)] if doubled else []
     last = build.halves[-1]
@@ -133,10 +141,11 @@ def events_panel(
 ) -> SchoolPanel:
     """Events by school and half-term with enrolled school days as exposure, never attended half-days.
 
-    ``event``: ``suspensions``, ``permanent_exclusions`` or ``pupils_suspended``. With ``baseline`` of the cohort that
-    was on roll then, at its baseline school; without, of all pupils. Schools without any event stay in, as 0. Raises
-    :class:`PanelError` as :func:`school_panel`.
+    ``event``: ``suspensions``, ``permanent_exclusions``, or ``pupils_suspended`` (over pupils on roll). With
+    ``baseline`` of the cohort that was on roll then, at its baseline school; without, of all pupils. Schools without
+    any event stay in, as 0. Raises :class:`PanelError` as :func:`school_panel`.
     """
+    build = _Build(register, periods, until, assignment)
     cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline) if baseline else None
     rows = school_events(
         exclusions, register.counts, periods=periods, cohort=cohort, counting=counting, as_at=as_at
@@ -146,7 +155,8 @@ def events_panel(
     if without:
         total = sum(rows[event].to_pylist())
         told = [LeftOut(what=event, reason="no_school_days_that_half_term", n=without, of=total)]
-    return _Build(register, periods, until, assignment).panel(rows, event, event, "school_days", exclusions=told)
+    exposure = "pupils" if event == "pupils_suspended" else "school_days"
+    return build.panel(rows, event, event, exposure, exclusions=told)
 
 
 class _Build:
@@ -171,23 +181,14 @@ class _Build:
         exclusions: Sequence[LeftOut] = (),
         leavers: Sequence[LeftOut] = (),
     ) -> SchoolPanel:
+        """Sums by urn, year_group (where there is one), period and half_term to a panel of complete units."""
         by_year = "year_group" in rows.column_names
         years = rows["year_group"].to_pylist() if by_year else [0] * rows.num_rows
         keys = list(zip(rows["urn"].to_pylist(), years, strict=True))
         self._refuse_unknown({urn for urn, _ in keys})
         units = sorted(set(keys))
-        arrays = self._arrays(rows, keys, units, (numerator, denominator, "pupils"))
-        top, bottom, pupils = arrays
-        started = np.array([urn in self.starts.before for urn, _ in units], dtype=bool)
-        blocks = np.array([year for _, year in units])
-        whole = _complete(bottom > 0, np.where(started, -1, blocks))
-        told = [
-            LeftOut(what="units", reason="started_before_the_panel", n=int(started.sum()), of=len(units)),
-            LeftOut(
-                what="units", reason="no_figure_in_some_half_term", n=int((~whole & ~started).sum()), of=len(units)
-            ),
-        ]
-        at = np.flatnonzero(whole & ~started)
+        top, bottom, pupils = self._arrays(rows, keys, units, (numerator, denominator, "pupils"))
+        at, told = self._kept(units, bottom > 0)
         kept = [units[n] for n in at]
         adoption = [self.starts.adoption[urn] for urn, _ in kept]
         if all(each is None for each in adoption):
@@ -197,7 +198,6 @@ class _Build:
             )
         first = max(min(each for each in adoption if each is not None), 1)
         mean = pupils[at, :first].sum(axis=1) / np.maximum((pupils[at, :first] > 0).sum(axis=1), 1)
-        strata = self.register.strata or {}
         return panel_of_arrays(
             outcome=outcome,
             units=[f"{urn}/Y{year:02d}" if by_year else str(urn) for urn, year in kept],
@@ -205,17 +205,34 @@ class _Build:
             numerator=top[at],
             denominator=bottom[at],
             adoption=adoption,
-            schools=[str(urn) for urn, _ in kept],
             blocks=[f"Y{year:02d}" if by_year else "" for _, year in kept],
-            clusters=[self.starts.clusters[urn] for urn, _ in kept],
-            strata=[strata.get(urn, "") for urn, _ in kept],
-            phases=[self.starts.phases[urn] for urn, _ in kept],
             sizes=mean if sizes is None else np.array([float(sizes[key]) for key in kept]),
-            exclusions=[*exclusions, *self.starts.counts, *(each for each in told if each.n)],
+            exclusions=[*exclusions, *self.starts.counts, *told],
             leavers=leavers,
             timing=Counter(self.starts.timing[urn] for urn, _ in kept if urn in self.starts.timing),
             every_school_starts=self.starts.every_school_starts,
+            **self._labels([urn for urn, _ in kept]),
         )
+
+    def _labels(self, urns: Sequence[int]) -> dict[str, list[str]]:
+        strata = self.register.strata or {}
+        return {
+            "schools": [str(urn) for urn in urns],
+            "clusters": [self.starts.clusters[urn] for urn in urns],
+            "strata": [strata.get(urn, "") for urn in urns],
+            "phases": [self.starts.phases[urn] for urn in urns],
+        }
+
+    def _kept(self, units: Sequence[tuple[int, int]], known: Bools) -> tuple[Ints, list[LeftOut]]:
+        """Places of the units that started within the panel or not at all and have no gap, and how many do not."""
+        started = np.array([urn in self.starts.before for urn, _ in units], dtype=bool)
+        blocks = np.array([year for _, year in units], dtype=np.int64)
+        whole = _complete(known, np.where(started, -1, blocks))
+        told = [("started_before_the_panel", started), ("no_figure_in_some_half_term", ~whole & ~started)]
+        kept: Ints = np.flatnonzero(whole & ~started)
+        return kept, [
+            LeftOut(what="units", reason=why, n=int(each.sum()), of=len(units)) for why, each in told if each.any()
+        ]
 
     def _refuse_unknown(self, urns: set[int]) -> None:
         strange = sorted(urns - set(self.starts.clusters))
@@ -227,18 +244,17 @@ class _Build:
 
     def _arrays(
         self, rows: pa.Table, keys: list[tuple[int, int]], units: list[tuple[int, int]], names: Sequence[str]
-    ) -> list[np.ndarray]:
+    ) -> list[Floats]:
         place = {key: n for n, key in enumerate(units)}
         column = {(half.period, half.number): n for n, half in enumerate(self.halves)}
         dated = zip(rows["period"].to_pylist(), rows["half_term"].to_pylist(), strict=True)
-        at = [
-            (n, place[key], column[day]) for n, (key, day) in enumerate(zip(keys, dated, strict=True)) if day in column
-        ]
-        row, unit, half = (np.array(part, dtype=np.int64) for part in zip(*at, strict=True)) if at else ([], [], [])
+        known = enumerate(zip(keys, dated, strict=True))
+        places = [(n, place[key], column[day]) for n, (key, day) in known if day in column]
+        at = np.array(places, dtype=np.int64).reshape(-1, 3)
         found = []
         for name in names:
             array = np.zeros((len(units), len(self.halves)))
-            array[unit, half] = rows[name].to_numpy().astype(np.float64)[row]
+            array[at[:, 1], at[:, 2]] = rows[name].to_numpy().astype(np.float64)[at[:, 0]]
             found.append(array)
         return found
 
@@ -253,7 +269,7 @@ def _halves(periods: Sequence[str], until: str | None) -> list[HalfTerm]:
     return halves[: labels.index(until) + 1]
 
 
-def _complete(known: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+def _complete(known: Bools, blocks: Ints) -> Bools:
     """(n,) units with a figure in every half-term of their block, the half-terms at which enough of it have one.
 
     A year group counts only while it is 5 to 15 years old, so half-terms differ by block.
@@ -270,8 +286,6 @@ def _leavers(gone: pa.Table, starts: Starts, total: int) -> list[LeftOut]:
     """By destination and whether their baseline school starts within the panel."""
     found: Counter[tuple[str, str]] = Counter()
     for row in gone.to_pylist():
-        starts_here = starts.adoption.get(row["urn"]) is not None
-        found["pupils of schools that start" if starts_here else "pupils of other schools", row["kind"]] += row[
-            "pupils"
-        ]
+        arm = "start" if starts.adoption.get(row["urn"]) is not None else "do not start"
+        found[f"pupils of schools that {arm}", row["kind"]] += row["pupils"]
     return [LeftOut(what=arm, reason=kind, n=n, of=total) for (arm, kind), n in sorted(found.items())]

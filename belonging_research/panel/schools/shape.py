@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,12 +64,9 @@ class SchoolPanel:
     @property
     def values(self) -> Floats:
         """Numerator over denominator (n, T), NaN where there is no figure."""
-        return np.divide(
-            self.numerator,
-            self.denominator,
-            out=np.full(self.numerator.shape, np.nan),
-            where=self.denominator > 0,
-        )
+        blank = np.full(self.numerator.shape, np.nan)
+        rates: Floats = np.divide(self.numerator, self.denominator, out=blank, where=self.denominator > 0)
+        return rates
 
     @property
     def first_start(self) -> int:
@@ -84,10 +80,8 @@ class SchoolPanel:
         units by size. Raises :class:`PanelError` where a unit's weight is not above 0.
         """
         if by == "schools":
-            totals: Counter[str] = Counter()
-            for school, size in zip(self.schools, self.sizes, strict=True):
-                totals[school] += float(size)
-            found = self.sizes / np.array([totals[school] for school in self.schools])
+            _, school = np.unique(self.schools, return_inverse=True)
+            found = self.sizes / np.bincount(school, weights=self.sizes)[school]
         else:
             found = self.sizes if by == "pupils" else self.denominator[:, : max(self.first_start, 1)].mean(axis=1)
         if not (np.isfinite(found) & (found > 0)).all():
@@ -123,27 +117,11 @@ def panel_of_arrays(
 
     Without ``clusters`` and ``schools`` each unit is its own; without ``blocks``, ``strata`` and ``phases`` all are
     in one; without ``sizes`` all are alike. Raises :class:`PanelError` for shapes that do not fit, a unit twice, an
-    adoption outside the panel, numerators or denominators that are missing or below 0, or figures that are missing.
+    adoption outside the panel, numbers that are missing, or a denominator below 0.
     """
-    n, shape = len(units), (len(units), len(periods))
-    if len(set(units)) != n or len(set(periods)) != len(periods):
-        raise PanelError(f"school panel of {outcome}: a unit or a half-term stands in it twice; each may once")
-    for name, array in (("numerator", numerator), ("denominator", denominator)):
-        if array.shape != shape:
-            raise PanelError(f"school panel of {outcome}: {name} has shape {array.shape}, expected {shape}")
-        if not np.isfinite(array).all():
-            raise PanelError(
-                f"school panel of {outcome}: {int((~np.isfinite(array)).sum())} of {array.size} {name}s are missing; "
-                "a school without a figure has denominator 0"
-            )
-    if (denominator < 0).any():
-        raise PanelError(f"school panel of {outcome}: a denominator is below 0; it counts half-days or school days")
-    wrong = [each for each in adoption if each is not None and not 0 <= each < len(periods)]
-    if len(adoption) != n or wrong:
-        raise PanelError(
-            f"school panel of {outcome}: {len(adoption)} starts for {n} units, {len(wrong)} outside its "
-            f"{len(periods)} half-terms; a start after the last is None"
-        )
+    n = len(units)
+    _refuse_arrays(outcome, units, periods, numerator, denominator)
+    _refuse_starts(outcome, n, len(periods), adoption)
     order = sorted(range(n), key=lambda at: units[at])
     texts = {
         "schools": schools or units,
@@ -156,14 +134,9 @@ def panel_of_arrays(
         if len(text) != n:
             raise PanelError(f"school panel of {outcome}: {len(text)} {name} for {n} units")
     labels = {name: tuple(text[at] for at in order) for name, text in texts.items()}
-    numbers = {
-        name: _frozen(array[order])
-        for name, array in (
-            ("numerator", numerator),
-            ("denominator", denominator),
-            ("sizes", np.ones(n) if sizes is None else sizes),
-        )
-    }
+    weighed = np.ones(n) if sizes is None else sizes
+    numbers = {"numerator": numerator, "denominator": denominator, "sizes": weighed}
+    numbers = {name: _frozen(array[order]) for name, array in numbers.items()}
     own = tuple(adoption[at] for at in order)
     names = tuple(units[at] for at in order)
     starts_all = all(each is not None for each in own) if every_school_starts is None else every_school_starts
@@ -171,16 +144,49 @@ def panel_of_arrays(
         layer="school",
         outcome=outcome,
         units=names,
+        schools=labels["schools"],
+        blocks=labels["blocks"],
+        clusters=labels["clusters"],
+        strata=labels["strata"],
+        phases=labels["phases"],
         adoption=own,
         periods=tuple(periods),
+        numerator=numbers["numerator"],
+        denominator=numbers["denominator"],
+        sizes=numbers["sizes"],
         exclusions=tuple(exclusions),
         leavers=tuple(leavers),
         timing=dict(sorted((timing or {}).items())),
         every_school_starts=starts_all,
         digest=_digest(outcome, names, tuple(periods), own, labels, numbers),
-        **labels,
-        **numbers,
     )
+
+
+def _refuse_arrays(
+    outcome: str, units: Sequence[str], periods: Sequence[str], numerator: Floats, denominator: Floats
+) -> None:
+    shape = (len(units), len(periods))
+    if len(set(units)) != len(units) or len(set(periods)) != len(periods):
+        raise PanelError(f"school panel of {outcome}: a unit or a half-term stands in it twice; each may once")
+    for name, array in (("numerator", numerator), ("denominator", denominator)):
+        if array.shape != shape:
+            raise PanelError(f"school panel of {outcome}: {name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise PanelError(
+                f"school panel of {outcome}: {int((~np.isfinite(array)).sum())} of {array.size} {name}s are missing; "
+                "a school without a figure has denominator 0"
+            )
+    if (denominator < 0).any():
+        raise PanelError(f"school panel of {outcome}: a denominator is below 0; it counts half-days or school days")
+
+
+def _refuse_starts(outcome: str, n: int, n_periods: int, adoption: Sequence[int | None]) -> None:
+    wrong = [each for each in adoption if each is not None and not 0 <= each < n_periods]
+    if len(adoption) != n or wrong:
+        raise PanelError(
+            f"school panel of {outcome}: {len(adoption)} starts for {n} units, {len(wrong)} outside its "
+            f"{n_periods} half-terms; a start after the last is None"
+        )
 
 
 def _frozen(array: Floats) -> Floats:
