@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from belonging_research.simulate.county.codes import CODES, counts_as
+from belonging_research.simulate.county.codes import CODE_OF, CODES, counts_as
 from belonging_research.simulate.county.counting import ChunkCounts, count_chunk
 from belonging_research.simulate.county.county import County, draw_county
 from belonging_research.simulate.county.enrolments import as_table
@@ -131,11 +131,12 @@ def _weekly(county: County, chunk: MarksChunk) -> Iterator[pa.Table]:
     days, roll = chunk.days, county.roll
     for term, halves in _TERMS:
         inside = np.isin(days.half_term, halves)
-        on_roll = chunk.on_roll[:, inside, None]
-        there = on_roll.any(axis=(1, 2))
-        marks = chunk.marks[:, inside]
+        there = chunk.on_roll[:, inside].any(axis=1)
+        # Off the roll is as a day of training: neither is in any count.
+        marks = np.where(chunk.on_roll[:, inside, None], chunk.marks[:, inside], CODE_OF["#"])[there]
+        marks = marks.reshape(len(marks), -1)
         sums = {
-            name: (counts_as(kinds, days.period)[marks] & on_roll).sum(axis=(1, 2))[there].astype(np.int32)
+            name: counts_as(kinds, days.period)[marks].sum(axis=1, dtype=np.int32)
             for name, kinds in _WEEKLY_COUNTS.items()
         }
         absent = sums["authorised_absent_sessions"] + sums["unauthorised_absent_sessions"]

@@ -75,9 +75,10 @@ def draw_schools(world: CountyWorld, rng: np.random.Generator) -> Schools:
     pyramid_level = np.append(rng.normal(0, 0.06, world.n_pyramids), 0.0)
     level = rng.normal(0, _LEVEL_SD, n) + pyramid_level[pyramid]
     pyramid_weight = rng.lognormal(0, 0.35, world.n_pyramids)
+    sizes = expected_sizes(tier, pyramid, weight, pyramid_weight)
     for phase in ("primary", "secondary"):
         own = np.flatnonzero(np.array([_PHASES.get(each, "secondary") == phase for each in tiers]) & (pyramid >= 0))
-        level[own] -= np.average(level[own], weights=_expected_sizes(tier, pyramid, weight, pyramid_weight)[own])
+        level[own] -= np.log(np.average(np.exp(level[own]), weights=sizes[own]))
     discipline = rng.gamma(1.6, 1 / 1.6, n)
     discipline[np.isin(tier, ("primary", "first"))] = rng.gamma(0.5, 2.0, int(np.isin(tier, ("primary", "first")).sum()))
     return Schools(
@@ -94,14 +95,14 @@ def draw_schools(world: CountyWorld, rng: np.random.Generator) -> Schools:
     )
 
 
-def _expected_sizes(tier: NDArray[np.str_], pyramid: Ints, weight: Floats, pyramid_weight: Floats) -> Floats:
+def expected_sizes(tier: NDArray[np.str_], pyramid: Ints, weight: Floats, pyramid_weight: Floats) -> Floats:
     """(schools,) pupils in a pyramid's school, up to a factor; 0 outside pyramids."""
     found = np.zeros(len(tier))
-    for at in range(len(pyramid_weight)):
-        for name in np.unique(tier[pyramid == at]):
-            own = (pyramid == at) & (tier == name)
-            groups = TIERS[str(name)][1] - TIERS[str(name)][0] + 1
-            found[own] = groups * pyramid_weight[at] * weight[own] / weight[own].sum()
+    for name in ("primary", "secondary", "first", "middle", "upper"):
+        own = np.flatnonzero(tier == name)
+        groups = TIERS[name][1] - TIERS[name][0] + 1
+        of_pyramid = np.bincount(pyramid[own], weight[own], len(pyramid_weight))
+        found[own] = groups * pyramid_weight[pyramid[own]] * weight[own] / of_pyramid[pyramid[own]]
     return found
 
 
