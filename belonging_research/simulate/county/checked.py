@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from belonging_research.errors import SourceError
 from belonging_research.simulate.county.codes import CODE_OF, CODES, counts_as
 from belonging_research.simulate.county.counting import ChunkCounts, count_chunk
 from belonging_research.simulate.county.county import County, draw_county
@@ -31,7 +32,6 @@ from belonging_research.simulate.county.worlds import CountyWorld
 from belonging_research.simulate.folder import project_root, swap_folders
 from belonging_research.sources.origin import NAME as ORIGIN
 from belonging_research.sources.reading import file_sha256
-from belonging_research.errors import SourceError
 from belonging_research.tables.council import MARKS, WEEKLY
 
 SEED = 20240901
@@ -97,9 +97,7 @@ def _dictionary(places: np.ndarray, values: list[str]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(places), pa.array(values, pa.string()))
 
 
-def _write_marks(
-    county: County, period: str, folder: Path, counts: list[ChunkCounts]
-) -> tuple[int, list[pa.Table]]:
+def _write_marks(county: County, period: str, folder: Path, counts: list[ChunkCounts]) -> tuple[int, list[pa.Table]]:
     """Write a year's marks, adding what each chunk counts to ``counts``; how many, and the last year's weekly rows."""
     written, weekly = 0, []
     is_last = period == county.world.periods[-1]

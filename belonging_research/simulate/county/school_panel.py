@@ -20,7 +20,7 @@ from belonging_research.simulate.councils import Floats, Ints
 from belonging_research.simulate.county.changes import PHASE_RATE, Changes, draw_changes
 from belonging_research.simulate.county.removals import BY_YEAR_GROUP
 from belonging_research.simulate.county.school_days import school_days
-from belonging_research.simulate.county.schools import TIERS, YEAR_GROUPS, Schools, draw_schools, expected_sizes
+from belonging_research.simulate.county.schools import TIERS, Schools, draw_schools, expected_sizes
 from belonging_research.simulate.county.suspensions import RATES
 from belonging_research.simulate.county.worlds import HALF_TERMS, CountyWorld
 
