@@ -60,6 +60,12 @@ def _last_marks(sheets: Sheets) -> tuple[str, Sheet]:
     return name, sheets[name]
 
 
+def _days(sheet: Sheet) -> list[dt.datetime]:
+    """The different days of a sheet of marks."""
+    at = sheet.column("Date")
+    return [dt.datetime.strptime(day, _DAY) for day in {row[at] for row in sheet.rows}]
+
+
 def _some(sheet: Sheet, rng: np.random.Generator, n: int = _FEW) -> list[int]:
     return sorted(rng.choice(len(sheet.rows), min(n, len(sheet.rows)), replace=False).tolist())
 
@@ -93,7 +99,7 @@ def _marks_outside_roll(sheets: Sheets, rng: np.random.Generator) -> Sheets:
     rolls = sheets["enrolments"]
     gone = [row for row in rolls.rows if row[rolls.column("LeavingDate")] and row[rolls.column("EnrolStatus")] == "C"]
     chosen = sorted(rng.choice(len(gone), min(_FEW, len(gone)), replace=False).tolist())
-    first = min(dt.datetime.strptime(row[sheet.column("Date")], _DAY) for row in sheet.rows)
+    first = min(_days(sheet))
     old = [row for row in gone if dt.datetime.strptime(row[rolls.column("LeavingDate")], _DAY) < first]
     made = [(*(old or gone)[at % len(old or gone)][:2], first.strftime(_DAY), "AM", "/") for at in chosen]
     return {name: _added(sheet, list(dict.fromkeys(made)))}
@@ -102,7 +108,7 @@ def _marks_outside_roll(sheets: Sheets, rng: np.random.Generator) -> Sheets:
 def _future_marks(sheets: Sheets, rng: np.random.Generator) -> Sheets:
     """Marks of a day after the last year's end."""
     name, sheet = _last_marks(sheets)
-    last = max(dt.datetime.strptime(row[sheet.column("Date")], _DAY) for row in sheet.rows)
+    last = max(_days(sheet))
     day = (last + dt.timedelta(days=60)).strftime(_DAY)
     at = sheet.column("Date")
     made = [(*row[:at], day, *row[at + 1 :]) for row in (sheet.rows[place] for place in _some(sheet, rng))]
@@ -115,8 +121,16 @@ def _unknown_mark(sheets: Sheets, rng: np.random.Generator) -> Sheets:
 
 
 def _x_outside_covid(sheets: Sheets, rng: np.random.Generator) -> Sheets:
+    """Of pupils who were 5 on the 31 August before the last year."""
     name, sheet = _last_marks(sheets)
-    return {name: sheet.with_cells(_some(sheet, rng), "Mark", lambda mark: "X")}
+    pupils = sheets["pupils"]
+    autumn = min(_days(sheet)).year
+    fifth = dt.datetime(autumn - 5, 9, 1)
+    at = pupils.column("DOB")
+    aged = {row[0] for row in pupils.rows if dt.datetime.strptime(row[at], _DAY) < fifth}
+    places = [place for place, row in enumerate(sheet.rows) if row[0] in aged]
+    chosen = rng.choice(places, min(_FEW, len(places)), replace=False).tolist()
+    return {name: sheet.with_cells(chosen, "Mark", lambda mark: "X")}
 
 
 def _overlapping_enrolments(sheets: Sheets, rng: np.random.Generator) -> Sheets:
@@ -194,9 +208,9 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "duplicate_marks": Fault(words="the same mark twice", change=_duplicate_marks),
         "doubled_backslash": Fault(words="a backslash written twice", change=_doubled_backslash),
         "blank_for_dash": Fault(words="no mark written as a blank, not a dash", change=_blank_for_dash),
+        "leavers_not_excluded": Fault(words="exclusions of leavers left out", change=_leavers_not_excluded),
         "unknown_pupil_excluded": Fault(words="an exclusion of an unknown pupil", change=_unknown_pupil_excluded),
         "over_45_days": Fault(words="more than 45 days suspended in a year", change=_over_45_days),
-        "leavers_not_excluded": Fault(words="exclusions of leavers left out", change=_leavers_not_excluded),
         "overlapping_enrolments": Fault(words="two main schools at once", change=_overlapping_enrolments),
         "missing_fsm": Fault(words="free school meals not recorded", change=_missing_fsm),
         "intervention_elsewhere": Fault(words="a school that does not exist", change=_intervention_elsewhere),

@@ -76,7 +76,7 @@ class SimulatedPanel:
         return float(self.suspensions[self.treated].sum() / untreated) if untreated else None
 
 
-def school_panel(world: CountyWorld, rng: np.random.Generator) -> SimulatedPanel:
+def draw_school_panel(world: CountyWorld, rng: np.random.Generator) -> SimulatedPanel:
     """Draw the mainstream schools of a county by half-terms, absence and suspensions, in a few milliseconds.
 
     Raises
