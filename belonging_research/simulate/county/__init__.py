@@ -2,6 +2,8 @@
 
 from belonging_research.simulate.county.checked import write_checked_county, write_simulated_county
 from belonging_research.simulate.county.county import County, draw_county
+from belonging_research.simulate.county.raw import RawCounty, write_county_as_councils_have_it
+from belonging_research.simulate.county.school_panel import SimulatedPanel, draw_school_panel
 from belonging_research.simulate.county.truth import CountyTruth, TruthCell, read_county_truth
 from belonging_research.simulate.county.worlds import COUNTY_WORLDS, CountyWorld
 
@@ -10,9 +12,13 @@ __all__ = [
     "County",
     "CountyTruth",
     "CountyWorld",
+    "RawCounty",
+    "SimulatedPanel",
     "TruthCell",
     "draw_county",
+    "draw_school_panel",
     "read_county_truth",
     "write_checked_county",
+    "write_county_as_councils_have_it",
     "write_simulated_county",
 ]

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from belonging_research.simulate.county.codes import CODES, counts_as
+from belonging_research.errors import SourceError
+from belonging_research.simulate.county.codes import CODE_OF, CODES, counts_as
 from belonging_research.simulate.county.counting import ChunkCounts, count_chunk
 from belonging_research.simulate.county.county import County, draw_county
 from belonging_research.simulate.county.enrolments import as_table
@@ -31,7 +32,6 @@ from belonging_research.simulate.county.worlds import CountyWorld
 from belonging_research.simulate.folder import project_root, swap_folders
 from belonging_research.sources.origin import NAME as ORIGIN
 from belonging_research.sources.reading import file_sha256
-from belonging_research.errors import SourceError
 from belonging_research.tables.council import MARKS, WEEKLY
 
 SEED = 20240901
@@ -97,9 +97,7 @@ def _dictionary(places: np.ndarray, values: list[str]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(places), pa.array(values, pa.string()))
 
 
-def _write_marks(
-    county: County, period: str, folder: Path, counts: list[ChunkCounts]
-) -> tuple[int, list[pa.Table]]:
+def _write_marks(county: County, period: str, folder: Path, counts: list[ChunkCounts]) -> tuple[int, list[pa.Table]]:
     """Write a year's marks, adding what each chunk counts to ``counts``; how many, and the last year's weekly rows."""
     written, weekly = 0, []
     is_last = period == county.world.periods[-1]
@@ -131,11 +129,12 @@ def _weekly(county: County, chunk: MarksChunk) -> Iterator[pa.Table]:
     days, roll = chunk.days, county.roll
     for term, halves in _TERMS:
         inside = np.isin(days.half_term, halves)
-        on_roll = chunk.on_roll[:, inside, None]
-        there = on_roll.any(axis=(1, 2))
-        marks = chunk.marks[:, inside]
+        there = chunk.on_roll[:, inside].any(axis=1)
+        # Off the roll is as a day of training: neither is in any count.
+        marks = np.where(chunk.on_roll[:, inside, None], chunk.marks[:, inside], CODE_OF["#"])[there]
+        marks = marks.reshape(len(marks), -1)
         sums = {
-            name: (counts_as(kinds, days.period)[marks] & on_roll).sum(axis=(1, 2))[there].astype(np.int32)
+            name: counts_as(kinds, days.period)[marks].sum(axis=1, dtype=np.int32)
             for name, kinds in _WEEKLY_COUNTS.items()
         }
         absent = sums["authorised_absent_sessions"] + sums["unauthorised_absent_sessions"]

@@ -22,12 +22,36 @@ _LITTLE = {"I": 0.60, "M": 0.075, "leave": 0.03, "holiday": 0.015, "G": 0.125, "
 _MUCH = {"I": 0.44, "M": 0.04, "leave": 0.02, "holiday": 0.003, "G": 0.04, "N": 0.02, "O": 0.33, "U": 0.04,
          "R": 0.002, "T": 0.01, "part_time": 0.05, "interview": 0.005}  # fmt: skip
 # Shares of all days that are not missed and are another than a day in class.
-_PRESENT = {"L": 0.016, "V": 0.006, "P": 0.002, "W": 0.001, "B": 0.004, "arranged": 0.0006, "no_access": 0.0001,
-            "transport": 0.0002}
-_OLD = {"leave": "C", "holiday": "H", "part_time": "C", "interview": "J", "arranged": "B", "no_access": "Y",
-        "transport": "Y", "site_closed": "Y"}
-_NEW = {"leave": "C", "holiday": "C", "part_time": "C2", "interview": "J1", "arranged": "K", "no_access": "Q",
-        "transport": "Y1", "site_closed": "Y4"}
+_PRESENT = {
+    "L": 0.016,
+    "V": 0.006,
+    "P": 0.002,
+    "W": 0.001,
+    "B": 0.004,
+    "arranged": 0.0006,
+    "no_access": 0.0001,
+    "transport": 0.0002,
+}
+_OLD = {
+    "leave": "C",
+    "holiday": "H",
+    "part_time": "C",
+    "interview": "J",
+    "arranged": "B",
+    "no_access": "Y",
+    "transport": "Y",
+    "site_closed": "Y",
+}
+_NEW = {
+    "leave": "C",
+    "holiday": "C",
+    "part_time": "C2",
+    "interview": "J1",
+    "arranged": "K",
+    "no_access": "Q",
+    "transport": "Y1",
+    "site_closed": "Y4",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

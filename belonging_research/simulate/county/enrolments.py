@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -71,7 +72,7 @@ def _last_days(world: CountyWorld, period: Ints, until: Ints) -> Days:
     return np.where((until == TEACHING_DAYS) & (period == world.n_periods - 1), NO_DAY, day)
 
 
-def as_table(schema: pa.Schema, columns: dict[str, object]) -> pa.Table:
+def as_table(schema: pa.Schema, columns: Mapping[str, object]) -> pa.Table:
     """Columns as arrays or lists to a table of a schema; NaT, None and empty text become null."""
     made = {}
     for field in schema:

@@ -53,7 +53,8 @@ class MarksChunk:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:
     """A chunk of rows with all that chance decides about it. ``day``, ``why`` and ``half``: (rows, 190) uniform
-    numbers; ``week``: (rows, weeks); ``closed``: (rows, 190) days on which the site is shut."""
+    numbers; ``week``: (rows, weeks); ``much``: (rows,) whether absent much, for the reasons; ``closed``: (rows, 190)
+    days on which the site is shut."""
 
     county: County
     days: SchoolDays
@@ -63,11 +64,12 @@ class _Scene:
     why: Singles
     half: Singles
     week: Singles
+    much: NDArray[np.bool_]
     closed: NDArray[np.bool_]
 
     def of(self, rows: Ints) -> _Scene:
         """The scene of some of its rows, by place."""
-        names = ("rows", "day", "why", "half", "week", "closed")
+        names = ("rows", "day", "why", "half", "week", "much", "closed")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -101,6 +103,7 @@ def _draw_chunk(
     county: County, days: SchoolDays, rows: Ints, closed: NDArray[np.bool_], rng: np.random.Generator
 ) -> MarksChunk:
     shape = (len(rows), TEACHING_DAYS)
+    before, after = expected_absence(county, rows, county.world.periods.index(days.period))
     scene = _Scene(
         county=county,
         days=days,
@@ -110,9 +113,9 @@ def _draw_chunk(
         why=rng.random(shape, np.float32),
         half=rng.random(shape, np.float32),
         week=rng.random((len(rows), int(days.week.max()) + 1), np.float32),
+        much=before.mean(axis=1) >= _MUCH_ABSENT,
         closed=closed[county.roll.school[rows]],
     )
-    before, after = expected_absence(county, rows, county.world.periods.index(days.period))
     marks = _lay(scene, after, county.suspensions.happens)
     untreated = marks.copy()
     prevented = county.suspensions.row[~county.suspensions.happens]
@@ -141,7 +144,7 @@ def _lay(scene: _Scene, expected: Floats, happens: NDArray[np.bool_]) -> Codes:
     taught[:, :, 0], taught[:, :, 1] = CODE_OF["/"], CODE_OF["\\"]
     absent = scene.day < rate
     _lay_presence(scene, taught, absent)
-    _lay_absence(scene, taught, absent, expected.mean(axis=1) >= _MUCH_ABSENT)
+    _lay_absence(scene, taught, absent)
     _lay_covid(scene, taught)
     taught[scene.closed] = scene.reasons.site_closed
     _lay_exclusions(scene, taught, happens)
@@ -175,13 +178,15 @@ def _lay_presence(scene: _Scene, taught: Codes, absent: NDArray[np.bool_]) -> No
     taught[row[whole], day[whole], 1] = mark[whole]
 
 
-def _lay_absence(scene: _Scene, taught: Codes, absent: NDArray[np.bool_], much: NDArray[np.bool_]) -> None:
+def _lay_absence(scene: _Scene, taught: Codes, absent: NDArray[np.bool_]) -> None:
     """Reasons of absent days; a few are of half a day, late after the register closed and part-time always."""
     row, day = np.nonzero(absent)
     why, half, reasons = scene.why[row, day], scene.half[row, day], scene.reasons
     last = len(reasons.absent) - 1
     little = np.minimum(np.searchsorted(reasons.little, why, side="right"), last)
-    mark = reasons.absent[np.where(much[row], np.searchsorted(reasons.much, why, side="right"), little).clip(max=last)]
+    mark = reasons.absent[
+        np.where(scene.much[row], np.searchsorted(reasons.much, why, side="right"), little).clip(max=last)
+    ]
     medical = mark == CODE_OF["M"]
     share = np.where(medical, _HALF_DAYS_MEDICAL, _HALF_DAYS)
     morning = (half >= share / 2) & (mark != CODE_OF["C2"])

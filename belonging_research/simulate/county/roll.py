@@ -41,8 +41,9 @@ _FIRST_MOVE, _LAST_MOVE = 15, 170  # teaching days between which moves in the mi
 class Roll:
     """Stretches of pupils at schools: one row for each pupil, school and academic year, split at a move.
 
-    Arrays (rows,), sorted by period, pupil, school and first day. ``first`` and ``until`` are teaching days of the year, 0 to
-    190, until exclusive; between ``away`` and ``back`` the pupil is at the other school of a dual registration.
+    Arrays (rows,), sorted by period, pupil, school and first day. ``first`` and ``until`` are teaching days of the
+    year, 0 to 190, until exclusive; between ``away`` and ``back`` the pupil is at the other school of a dual
+    registration.
     ``status``: a place in :data:`STATUSES`.
     """
 
@@ -299,9 +300,7 @@ def _draw_removals(drawing: _Drawing, year: _Year, period: int) -> Removed:
     prone = prone * drawing.schools.discipline[year.school]
     prone = np.where((year.first == 0) & drawing.schools.mainstream[year.school], np.minimum(prone, 30), 0.0)
     is_last = period == drawing.world.n_periods - 1
-    removed = draw_removed(
-        prone, drawing.world.first_period + period, is_last=is_last, rng=drawing.rng
-    )
+    removed = draw_removed(prone, drawing.world.first_period + period, is_last=is_last, rng=drawing.rng)
     who = removed.place
     drawing.removals.add(
         len(who), pupil=year.pupil[who], school=year.school[who], period=period, day=removed.day,

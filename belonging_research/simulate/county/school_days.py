@@ -7,6 +7,7 @@ half-term of :func:`tables.school_year.half_terms` therefore begins in or beside
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +44,9 @@ class SchoolDays:
     season: Floats
 
 
+@functools.cache
 def school_days(period: str) -> SchoolDays:
-    """The school days of an academic year, ``"2024/25"``."""
+    """The school days of an academic year, ``"2024/25"``; one object a year, whose arrays nobody may write to."""
     closed = _holidays(period)
     day = dt.date(first_year(period), 9, 1)
     found: list[dt.date] = []
@@ -60,7 +62,7 @@ def school_days(period: str) -> SchoolDays:
     is_training[[0, 1, int(np.searchsorted(days, new_year)), N_DAYS - 2, N_DAYS - 1]] = True
     turn = 2 * np.pi * (days - new_year).astype(float) / 365.25
     season = 1 + 0.13 * np.cos(turn - 0.15)
-    return SchoolDays(
+    made = SchoolDays(
         period=period,
         days=days,
         half_term=np.searchsorted(starts, days, side="right"),
@@ -69,6 +71,9 @@ def school_days(period: str) -> SchoolDays:
         teaching=np.flatnonzero(~is_training),
         season=season / season[~is_training].mean(),
     )
+    for values in (made.days, made.half_term, made.week, made.is_training, made.teaching, made.season):
+        values.flags.writeable = False
+    return made
 
 
 def _holidays(period: str) -> set[dt.date]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belonging_research.errors import PlanError
-from belonging_research.simulate.county.worlds import CountyWorld
 from belonging_research.simulate.councils import Floats, Ints
+from belonging_research.simulate.county.worlds import CountyWorld
 
 YEAR_GROUPS = 12  # Reception, written 0, to Year 11
 # First and last year group by tier. Dorset has both systems: pupils move at 4 to 5 and 8 to 9, or at 6 to 7.
@@ -35,8 +35,9 @@ class Schools:
 
     ``pyramid`` from 0, -1 outside any (special schools and alternative provision); ``weight``: share of its pyramid's
     pupils that a school takes at its tier; ``follows``: the place of the school to which its leavers go, -1 for none;
-    ``level``: log of what its pupils' absence is multiplied by; ``discipline``: of their suspensions, itself. (pyramids,) ``pyramid_weight``: of pupils;
-    ``deprivation``: of the share eligible for free school meals.
+    ``level``: log of what its pupils' absence is multiplied by; ``discipline``: of their suspensions, itself. Of
+    pyramids: ``pyramid_weight`` of pupils; ``deprivation``: what the share eligible for free school meals is
+    multiplied by.
     """
 
     urn: Ints
@@ -53,7 +54,8 @@ class Schools:
     @property
     def mainstream(self) -> NDArray[np.bool_]:
         """Schools in a pyramid: those where interventions can start."""
-        return self.pyramid != NO_PYRAMID
+        found: NDArray[np.bool_] = self.pyramid != NO_PYRAMID
+        return found
 
     def entry(self, pyramid: int) -> Ints:
         """Places of a pyramid's schools that begin at Reception."""
@@ -75,11 +77,13 @@ def draw_schools(world: CountyWorld, rng: np.random.Generator) -> Schools:
     pyramid_level = np.append(rng.normal(0, 0.06, world.n_pyramids), 0.0)
     level = rng.normal(0, _LEVEL_SD, n) + pyramid_level[pyramid]
     pyramid_weight = rng.lognormal(0, 0.35, world.n_pyramids)
+    sizes = expected_sizes(tier, pyramid, weight, pyramid_weight)
     for phase in ("primary", "secondary"):
         own = np.flatnonzero(np.array([_PHASES.get(each, "secondary") == phase for each in tiers]) & (pyramid >= 0))
-        level[own] -= np.average(level[own], weights=_expected_sizes(tier, pyramid, weight, pyramid_weight)[own])
+        level[own] -= np.log(np.average(np.exp(level[own]), weights=sizes[own]))
     discipline = rng.gamma(1.6, 1 / 1.6, n)
-    discipline[np.isin(tier, ("primary", "first"))] = rng.gamma(0.5, 2.0, int(np.isin(tier, ("primary", "first")).sum()))
+    young = np.isin(tier, ("primary", "first"))
+    discipline[young] = rng.gamma(0.5, 2.0, int(young.sum()))
     return Schools(
         urn=FIRST_URN + np.arange(n),
         tier=tier,
@@ -94,14 +98,14 @@ def draw_schools(world: CountyWorld, rng: np.random.Generator) -> Schools:
     )
 
 
-def _expected_sizes(tier: NDArray[np.str_], pyramid: Ints, weight: Floats, pyramid_weight: Floats) -> Floats:
+def expected_sizes(tier: NDArray[np.str_], pyramid: Ints, weight: Floats, pyramid_weight: Floats) -> Floats:
     """(schools,) pupils in a pyramid's school, up to a factor; 0 outside pyramids."""
     found = np.zeros(len(tier))
-    for at in range(len(pyramid_weight)):
-        for name in np.unique(tier[pyramid == at]):
-            own = (pyramid == at) & (tier == name)
-            groups = TIERS[str(name)][1] - TIERS[str(name)][0] + 1
-            found[own] = groups * pyramid_weight[at] * weight[own] / weight[own].sum()
+    for name in ("primary", "secondary", "first", "middle", "upper"):
+        own = np.flatnonzero(tier == name)
+        groups = TIERS[name][1] - TIERS[name][0] + 1
+        of_pyramid = np.bincount(pyramid[own], weight[own], len(pyramid_weight))
+        found[own] = groups * pyramid_weight[pyramid[own]] * weight[own] / of_pyramid[pyramid[own]]
     return found
 
 

@@ -34,7 +34,8 @@ class Suspensions:
     """Suspensions of both potential outcomes, arrays (events,) in the order of the rows of :class:`Roll`.
 
     ``row``: place in the roll; ``start``: half-day of the year's teaching half-days, 0 to 379; ``sessions``: its
-    length; ``happens``: whether it happened, as all would have without any intervention. ``status`` as in EXCLUSIONS; ``decided``: the teaching day on which it got it, -1 while issued.
+    length; ``happens``: whether it happened, as all would have without any intervention. ``status`` as in EXCLUSIONS;
+    ``decided``: the teaching day on which it got it, -1 while issued.
     """
 
     row: Ints
@@ -83,9 +84,7 @@ def draw_suspensions(
     )
 
 
-def _counts(
-    world: CountyWorld, schools: Schools, pupils: Pupils, roll: Roll, rng: np.random.Generator
-) -> Ints:
+def _counts(world: CountyWorld, schools: Schools, pupils: Pupils, roll: Roll, rng: np.random.Generator) -> Ints:
     """(rows,) suspensions before those that cannot be are dropped; none at the other school of a dual registration."""
     year_group = roll.period - pupils.entry[roll.pupil]
     expected = pupils.proneness[roll.pupil] * BY_YEAR_GROUP[year_group] * schools.discipline[roll.school]
@@ -102,10 +101,8 @@ def _counts(
 
 def _possible(roll: Roll, removals: Removals, row: Ints, start: Ints, sessions: Ints) -> NDArray[np.bool_]:
     """Which suspensions can be: one at a time, at the school, 45 days a year at most, not beside a permanent one."""
-    removed = {
-        (pupil, period): 2 * day
-        for pupil, period, day in zip(removals.pupil.tolist(), removals.period.tolist(), removals.day.tolist(), strict=True)
-    }
+    events = zip(removals.pupil.tolist(), removals.period.tolist(), (2 * removals.day).tolist(), strict=True)
+    removed = {(pupil, period): start for pupil, period, start in events}
     pupil, period = roll.pupil[row].tolist(), roll.period[row].tolist()
     away, back = (2 * roll.away[row]).tolist(), (2 * roll.back[row]).tolist()
     kept = np.zeros(len(row), bool)

@@ -9,10 +9,10 @@ from belonging_research.simulate.councils import Ints
 from belonging_research.simulate.county.county import County
 from belonging_research.simulate.county.enrolments import NO_DAY, Days, as_table, enrolments, teaching_calendar
 from belonging_research.simulate.county.pupils import NOT_RECORDED
+from belonging_research.simulate.county.school_days import school_days
 from belonging_research.simulate.county.survey import survey
 from belonging_research.simulate.county.suspensions import draw_reasons
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER
-from belonging_research.simulate.county.school_days import school_days
 from belonging_research.tables.council import DESTINATIONS, EXCLUSIONS, INTERVENTIONS, PUPILS, SCHOOLS
 
 PROGRAMME = "Belonging programme"
@@ -77,7 +77,9 @@ def _exclusions(county: County, rng: np.random.Generator) -> pa.Table:
     order = np.lexsort((first, np.repeat([1, 0], [len(own), n]), school, pupil))
     period, decided = np.append(roll.period[row], removals.period), np.append(events.decided[own], removals.decided)
     status_day = np.where(decided < 0, NO_DAY, calendar[period, np.maximum(decided, 0)])
-    sessions = pa.array(np.append(events.sessions[own], np.zeros(n, int)), pa.int32(), mask=np.arange(len(pupil)) >= len(own))
+    sessions = pa.array(
+        np.append(events.sessions[own], np.zeros(n, int)), pa.int32(), mask=np.arange(len(pupil)) >= len(own)
+    )
     columns = {
         "pupil": county.pupils.code[pupil][order],
         "urn": county.schools.urn[school][order].astype(np.int32),

@@ -16,8 +16,8 @@ import numpy as np
 
 from belonging_research.errors import SourceError
 from belonging_research.simulate.councils import Ints
-from belonging_research.simulate.county.county import County
 from belonging_research.simulate.county.counting import SESSIONS, ChunkCounts
+from belonging_research.simulate.county.county import County
 from belonging_research.simulate.county.roll import SUBSIDIARY
 from belonging_research.simulate.county.school_days import school_days
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, STARTS, CountyWorld
