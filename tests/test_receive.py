@@ -962,7 +962,7 @@ def test_from_the_command_line(
     assert "1 left out: half-day without a mark (blank or -) (no_mark)" in told.out
     assert not [secret for secret in (ANN, BEN, CAT, *NAMES) if secret in told.out + told.err]
     extract = read_council_extract(fresh / "data" / "restricted" / "dorset" / "2025-09-01")
-    assert pq.read_metadata(extract.tables["marks"]).num_rows == 11
+    assert pq.read_metadata(extract.tables["marks"][0]).num_rows == 11
     assert answer(command) == SourceError.exit_code
     assert answer(["receive", str(council.files[0])]) == 2
     assert answer(["receive", "--templates", str(fresh / "forms")]) == 0

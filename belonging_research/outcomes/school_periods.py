@@ -93,6 +93,27 @@ def cohort_leavers(counts: Table, cohort: Table, destinations: Table, *, baselin
     return known.group_by(["urn", "year_group", "kind"]).aggregate(pupils=known.count().cast("int64"))
 
 
+def pupil_absence(counts: Table, cohort: Table, *, baseline: str, last: tuple[str, int]) -> Table:
+    """Half-days of each pupil of a cohort after the ``baseline`` year: pupil, urn, possible, absent, still_there.
+
+    ``urn`` is the baseline school; ``still_there``: with a mark in half-term ``last`` (year, number) or later.
+    """
+    own = counts.inner_join(cohort.select("pupil", home="urn"), "pupil")
+    since = own.filter(own.period > baseline)
+    place = since.period + "/" + since.half_term.cast("string")
+    there = place >= ibis.literal(f"{last[0]}/{last[1]}")
+    return (
+        since.group_by(["pupil", "home"])
+        .aggregate(
+            possible=since.possible.sum().cast("int64"),
+            absent=(since.authorised + since.unauthorised).sum().cast("int64"),
+            still_there=there.max(),
+        )
+        .rename(urn="home")
+        .order_by("pupil")
+    )
+
+
 def school_events(
     exclusions: Table,
     counts: Table,

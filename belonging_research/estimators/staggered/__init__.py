@@ -17,6 +17,7 @@ from belonging_research.estimators.staggered.counts import (
     started_beside_others,
 )
 from belonging_research.estimators.staggered.estimating import SchoolDesign, estimate_schools
+from belonging_research.estimators.staggered.exits import lee_bounds
 from belonging_research.estimators.staggered.group_time import GroupTimeEffects, group_time_effects
 from belonging_research.estimators.staggered.other_estimators import (
     OtherEstimate,
@@ -39,6 +40,7 @@ __all__ = [
     "exact_ratio",
     "group_time_effects",
     "imputation",
+    "lee_bounds",
     "pre_trends",
     "ratio_effect",
     "staggered",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet
 
 from belonging_research.errors import SourceError
@@ -20,7 +22,7 @@ from belonging_research.tables.council import COUNCIL_TABLES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouncilExtract:
-    """An extract as `receive` left it; ``tables`` is each table's name to its Parquet file, sorted by its key.
+    """An extract as `receive` left it; ``tables`` is each table's name to its Parquet files, sorted by its key.
 
     ``digest`` is SHA-256 over the names and contents of the tables: 64 hex characters. ``account`` is what became of
     every row, table by table; ``notes`` what was not checked and what was left unread.
@@ -30,7 +32,7 @@ class CouncilExtract:
     producer: str
     date: dt.date
     digest: str
-    tables: Mapping[str, Path]
+    tables: Mapping[str, tuple[Path, ...]]
     account: tuple[ReceivedTable, ...]
     notes: tuple[str, ...]
 
@@ -53,18 +55,18 @@ def read_council_extract(folder: Path) -> CouncilExtract:
     if origin.date is None or origin.producer is None:
         raise SourceError(f"{NAME} of {folder.name}: needs date and producer. Receive the files again.")
     content = tomllib.loads(path.read_text(encoding="utf-8"))
-    tables = {name: folder / f"{name}.parquet" for name in COUNCIL_TABLES if (folder / f"{name}.parquet").is_file()}
+    tables = {name: files for name in COUNCIL_TABLES if (files := _files(folder, name))}
     if not tables:
         raise SourceError(f"{folder}: holds no table of a council. Receive the files again.")
-    for name, file in tables.items():
-        if not pyarrow.parquet.read_schema(file).equals(COUNCIL_TABLES[name].schema):
-            raise SourceError(
-                f"{file.name} of {folder.name}: has other columns or types than this version writes. Receive the files "
-                "again."
-            )
     digest = hashlib.sha256()
-    for name, file in tables.items():
-        digest.update(f"{name}\x1f{file_sha256(file)}\n".encode())
+    for name, files in tables.items():
+        for file in files:
+            if not _as_specified(file, COUNCIL_TABLES[name].schema):
+                raise SourceError(
+                    f"{file.name} of {folder.name}: has other columns or types than this version writes. Receive the "
+                    "files again."
+                )
+            digest.update(f"{file.stem}\x1f{file_sha256(file)}\n".encode())
     return CouncilExtract(
         folder=folder,
         producer=origin.producer,
@@ -74,3 +76,20 @@ def read_council_extract(folder: Path) -> CouncilExtract:
         account=received_tables(content.get("received", [])),
         notes=tuple(str(note) for note in content.get("notes", [])),
     )
+
+
+def is_council_extract(folder: Path) -> bool:
+    """Whether a folder holds a council's own tables, so is no folder of published figures."""
+    return (folder / NAME).is_file() and (folder / "schools.parquet").is_file()
+
+
+def _files(folder: Path, table: str) -> tuple[Path, ...]:
+    """The files of a table: one, or one an academic year (``marks_202425.parquet``)."""
+    whole = folder / f"{table}.parquet"
+    parts = sorted(path for path in folder.glob(f"{table}_*.parquet") if re.fullmatch(rf"{table}_\d{{6}}", path.stem))
+    return (whole,) if whole.is_file() else tuple(parts)
+
+
+def _as_specified(file: Path, schema: pa.Schema) -> bool:
+    found = pyarrow.parquet.read_schema(file)
+    return bool(found.names == schema.names and found.types == schema.types)

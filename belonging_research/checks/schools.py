@@ -1,0 +1,223 @@
+"""Try to break a finding about schools: one function a check, each a result with a sentence.
+
+As :mod:`checks.county`, for starts that differ between schools. Each takes the estimate, the study of schools behind
+it and what the plan says of schools (:attr:`Plan.of_schools`). Checks only ever downgrade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from belonging_research.checks.breaking import NOTHING_TO_BREAK
+from belonging_research.checks.county import answer, in_words, moved
+from belonging_research.checks.result import CheckResult, Status
+from belonging_research.errors import EstimateError, FindingError, PanelError
+from belonging_research.estimators.result import Estimate
+from belonging_research.estimators.staggered import (
+    group_time_effects,
+    imputation,
+    lee_bounds,
+    pre_trends,
+    sun_abraham,
+)
+from belonging_research.panel.schools import SchoolPanel, SchoolStudy, Weighting
+from belonging_research.plan import Plan
+from belonging_research.tables.register_codes import CODE_BRIDGES
+
+LEAST_POWER, PRE_TREND_P = 0.5, 0.05
+LEAST_FOLLOWED = 0.8
+_BY_LOT, _BLIND = "drawn_by_lot", ("drawn_by_lot", "outcome_blind")
+ABSENCE = "overall_absence_rate"
+
+
+def allocation(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Caution: starts were decided by need or by the schools themselves, so permuting them is a model of chance.
+
+    ``value``: the share of units whose start was drawn by lot or by a documented rule blind to outcomes.
+    """
+    timing = study.panel(estimate.outcome).timing
+    total, blind = sum(timing.values()), sum(timing.get(how, 0) for how in _BLIND)
+    share = blind / total if total else 0.0
+    if share == 1.0:
+        how = "by lot" if timing.get(_BY_LOT, 0) == total else "by a documented rule that did not look at outcomes"
+        return (answer("allocation", "pass", "caution", f"When each school started was decided {how}.", value=share),)
+    sentence = (
+        f"For {100 * (1 - share):.0f}% of the groups that started, when was not decided by lot or by a rule blind to "
+        "outcomes; that they did not start where things were about to change anyway is assumed."
+    )
+    return (answer("allocation", "fail", "caution", sentence, value=share),)
+
+
+def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: those that started moved apart from the others before they started; with the power of asking.
+
+    Joint test of the half-terms before the start by permuting starts. Its power is that of a drift that makes the
+    smallest effect of interest by the last half-term; conditioning on a pass can worsen bias (Roth 2022), so the
+    interval is shown whatever comes of it.
+    """
+    name, sesoi = "pre_trends", plan.outcome(estimate.outcome).sesoi
+    if estimate.outcome != ABSENCE:
+        return _not_here(name)
+    try:
+        found = pre_trends(
+            study.panel(estimate.outcome), drift=sesoi, rng=plan.rng("pre_trends", estimate.outcome),
+            comparison=study.layer.comparison, anticipation=study.layer.anticipation,
+        )  # fmt: skip
+    except EstimateError as fault:
+        return (answer(name, "no_test", "serious", f"No trend before the start could be tested: {fault}"),)
+    status: Status = (
+        "fail" if found.p_value <= PRE_TREND_P else "pass" if found.power >= LEAST_POWER else "no_test"
+    )
+    said = {
+        "fail": "so those that started were already moving apart",
+        "pass": "and this test would have shown a drift that makes an effect worth having",
+        "no_test": f"but this test had only {100 * found.power:.0f} chances in 100 of showing a drift that makes an "
+        "effect worth having",
+    }
+    sentence = (
+        f"In the {len(found.leads)} half-terms before the last one before the start, schools that started later stood "
+        f"to the others as they did then, but for chance of p = {found.p_value:.2f}, {said[status]}."
+    )
+    return (
+        answer(name, status, "serious", sentence, value=found.p_value, limit=PRE_TREND_P, power=found.power),
+    )
+
+
+def exits(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: at worst or at best for the pupils who left the data, a noticed effect changes its sign (Lee 2009)."""
+    name = "exits"
+    if estimate.outcome != ABSENCE:
+        return _not_here(name)
+    if estimate.p_value > plan.alpha(max(estimate.post)):
+        sentence = f"No difference was noticed that those who left could undo: {NOTHING_TO_BREAK}."
+        return (answer(name, "no_test", "caution", sentence),)
+    low, high = lee_bounds(study, estimate.value)
+    fails = low <= 0 <= high
+    sentence = (
+        "Had the pupils who left the data from one side more than from the other been those with most or with least "
+        f"absence, the estimate would lie between {_signed(low)} and {_signed(high)}"
+        + ("; its direction is then not known." if fails else ", on the same side of none.")
+    )
+    worst = min(abs(low), abs(high)) if not fails else 0.0
+    return (answer(name, "fail" if fails else "pass", "serious", sentence, value=worst),)
+
+
+def code_bridge_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: with codes that changed in August 2024 put on one side, the estimate moves by over half of S."""
+    name, limit = "code_bridge", plan.outcome(estimate.outcome).sesoi / 2
+    if estimate.outcome != ABSENCE:
+        return _not_here(name)
+    shifts = {
+        bridge.words: _value(study.absence((key,)), study) - _value(study.absence(), study)
+        for key, bridge in CODE_BRIDGES.items()
+    }
+    words = max(shifts, key=lambda each: (abs(shifts[each]), each))
+    sentence = f"With {words}, before and since August 2024, the estimate moves by {in_words(shifts[words], estimate.unit)}."
+    return (moved(name, shifts[words], limit, sentence),)
+
+
+def spill_over(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S."""
+    name, limit = "spill_over", plan.outcome(estimate.outcome).sesoi / 2
+    if estimate.outcome != ABSENCE:
+        return _not_here(name)
+    try:
+        shift = _value(study.absence_of_stayers(), study) - _value(study.absence(), study)
+    except (PanelError, EstimateError) as fault:
+        return (answer(name, "no_test", "serious", f"Spill-over by pupils who moved could not be tested: {fault}"),)
+    sentence = (
+        f"Without pupils who were also in a school of another group, the estimate moves by {in_words(shift, estimate.unit)}."
+    )
+    return (moved(name, shift, limit, sentence),)
+
+
+def weights(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: weighing pupils, half-days or schools alike gives answers further apart than S."""
+    name, limit = "weights", plan.outcome(estimate.outcome).sesoi
+    if estimate.outcome != ABSENCE:
+        return _not_here(name)
+    ways: tuple[Weighting, ...] = ("pupils", "sessions", "schools")
+    values = {way: _value(study.absence(), study, way) for way in ways}
+    apart = max(values.values()) - min(values.values())
+    sentence = f"Weighing pupils, half-days or schools alike gives answers {in_words(apart, estimate.unit)} apart."
+    return (moved(name, apart, limit, sentence),)
+
+
+def other_estimators(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Caution: imputation or Sun and Abraham, on everybody on roll, differ by over S from the same panel's own."""
+    name, limit = "other_estimators", plan.outcome(estimate.outcome).sesoi
+    if estimate.outcome != ABSENCE:
+        return _not_here(name)
+    panel = study.enrolments_absence()
+    try:
+        own = _value(panel, study)
+        found = {each.method: each.value - own for each in (imputation(panel), sun_abraham(panel))}
+    except EstimateError as fault:
+        return (answer(name, "no_test", "caution", f"No other estimator could be set beside it: {fault}"),)
+    method = max(found, key=lambda each: (abs(found[each]), each))
+    shift = found[method]
+    sentence = (
+        "Two other estimators for starts that differ, on everybody on roll, are at most "
+        f"{in_words(shift, estimate.unit)} from this one there ({method.replace('_', ' ')})."
+    )
+    status: Status = "fail" if abs(shift) > limit else "pass"
+    return (answer(name, status, "caution", sentence, value=abs(shift), limit=limit),)
+
+
+def coverage_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+    """Caution: over a fifth of the pupils who were to be followed are no longer in the data at the end."""
+    panel = study.absence()
+    of = max((each.of for each in panel.leavers), default=0)
+    gone = sum(each.n for each in panel.leavers)
+    followed = 1 - gone / of if of else 1.0
+    sentence = f"At the end {100 * followed:.0f}% of the pupils who were to be followed were still in the data."
+    status: Status = "pass" if followed >= LEAST_FOLLOWED else "fail"
+    return (answer("coverage", status, "caution", sentence, value=followed, limit=LEAST_FOLLOWED),)
+
+
+SCHOOL_CHECKS: Mapping[str, Callable[[Estimate, SchoolStudy, Plan], tuple[CheckResult, ...]]] = {
+    "allocation": allocation,
+    "pre_trends": pre_trends_of,
+    "exits": exits,
+    "code_bridge": code_bridge_of,
+    "spill_over": spill_over,
+    "weights": weights,
+    "other_estimators": other_estimators,
+    "coverage": coverage_of,
+}
+
+
+def run_school_checks(estimate: Estimate, study: SchoolStudy) -> tuple[CheckResult, ...]:
+    """The checks that the plan lists for schools, in its order.
+
+    Raises :class:`FindingError` for one that is not built.
+    """
+    plan = study.plan
+    unknown = [name for name in plan.checks if name not in SCHOOL_CHECKS]
+    if unknown:
+        raise FindingError(
+            f"plan {plan.study}: schools.checks lists {', '.join(unknown)}, which is not built; there are "
+            f"{', '.join(SCHOOL_CHECKS)}."
+        )
+    return tuple(result for name in plan.checks for result in SCHOOL_CHECKS[name](estimate, study, plan))
+
+
+def _value(panel: SchoolPanel, study: SchoolStudy, by: Weighting = "pupils") -> float:
+    """The overall effect alone, in the outcome's unit."""
+    found = group_time_effects(
+        panel, rng=np.random.default_rng(0), comparison=study.layer.comparison, anticipation=study.layer.anticipation,
+        weights=by, draws=1,
+    )  # fmt: skip
+    return found.overall.value
+
+
+def _not_here(name: str) -> tuple[CheckResult, ...]:
+    sentence = "Does not apply: this check is of half-days, and this outcome counts events."
+    return (answer(name, "no_test", "caution", sentence),)
+
+
+def _signed(value: float) -> str:
+    points = f"{100 * abs(value):.2f} points"
+    return f"{points} {'higher' if value > 0 else 'lower'}"

@@ -1,0 +1,130 @@
+"""A council's extract as one study of its schools: counted once, its panels made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ibis.expr.types import Table
+
+from belonging_research.errors import PanelError
+from belonging_research.outcomes.engine import council_tables, open_engine, write_measured_sessions
+from belonging_research.outcomes.school_periods import pupil_cohort
+from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
+from belonging_research.panel.schools.shape import SchoolPanel
+from belonging_research.plan import Plan, SchoolLayer
+from belonging_research.sources.council import CouncilExtract
+
+ABSENCE = "overall_absence_rate"
+EVENTS: Mapping[str, str] = {
+    "suspension_rate": "suspensions",
+    "pupils_with_one_or_more_suspensions_rate": "pupils_suspended",
+    "permanent_exclusion_rate": "permanent_exclusions",
+}
+_NEEDED = ("schools", "pupils", "enrolments", "marks", "interventions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SchoolStudy:
+    """A council's tables read for a plan's school layer. ``plan`` is :attr:`Plan.of_schools`.
+
+    ``periods``: academic years of the panels, base and post up to the report year; ``register``: what they are made
+    of. ``extract`` is the extract behind them.
+    """
+
+    plan: Plan
+    layer: SchoolLayer
+    extract: CouncilExtract
+    tables: Mapping[str, Table]
+    register: Register
+    periods: tuple[str, ...]
+    baseline: str
+    engine: Any = field(repr=False)
+    made: dict[Any, SchoolPanel] = field(default_factory=dict, repr=False)
+
+    def panel(self, outcome: str) -> SchoolPanel:
+        """The primary panel of an outcome: the fixed pupil cohort, by baseline school.
+
+        Raises :class:`PanelError` for an outcome that is not built for schools.
+        """
+        if outcome == ABSENCE:
+            return self.absence()
+        if outcome not in EVENTS:
+            raise PanelError(f"{outcome}: not built for schools; there is {', '.join((ABSENCE, *EVENTS))}.")
+        return self._once(
+            outcome,
+            lambda: events_panel(
+                self.register, self.tables["exclusions"], periods=self.periods, baseline=self.baseline,
+                event=EVENTS[outcome], as_at=self.extract.date,
+            ),
+        )  # fmt: skip
+
+    def cohort(self) -> Table:
+        """The pupils who are followed (:func:`outcomes.school_periods.pupil_cohort`)."""
+        return pupil_cohort(self.register.pupils, self.register.enrolments, baseline=self.baseline)
+
+    def absence(self, bridges: Sequence[str] = ()) -> SchoolPanel:
+        """Overall absence of the cohort, with some codes counted in another way (:data:`tables.CODE_BRIDGES`)."""
+        return self._once(("absence", *bridges), lambda: self._cohort(self._counted(bridges)))
+
+    def absence_of_stayers(self) -> SchoolPanel:
+        """As :meth:`absence`, without pupils who had marks in a school of another pyramid since January of the base."""
+        return self._once("stayers", lambda: self._cohort(self._without_movers()))
+
+    def enrolments_absence(self) -> SchoolPanel:
+        """Overall absence of everybody on roll, by the school they are at: what a school's own figures show."""
+        return self._once("enrolments", lambda: school_panel(self.register, periods=self.periods))
+
+    def _once(self, key: Any, make: Callable[[], SchoolPanel]) -> SchoolPanel:
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    def _counted(self, bridges: Sequence[str]) -> Register:
+        if not bridges:
+            return self.register
+        path = write_measured_sessions(self.extract, self.tables, self.engine, self.periods, bridges)
+        return replace(self.register, counts=self.engine.read_parquet(str(path)))
+
+    def _cohort(self, register: Register) -> SchoolPanel:
+        return cohort_panel(
+            register, periods=self.periods, baseline=self.baseline, destinations=self.tables["destinations"]
+        )
+
+    def _without_movers(self) -> Register:
+        own = self.register
+        cohort = self.cohort()
+        places = own.schools.select("urn", place=own.schools.pyramid.fill_null(own.schools.urn.cast("string")))
+        home = cohort.inner_join(places, "urn").select("pupil", home="place")
+        later = own.counts.filter(own.counts.period > self.baseline, own.counts.possible > 0)
+        seen = later.inner_join(places, "urn").select("pupil", "place").distinct().inner_join(home, "pupil")
+        movers = seen.filter(seen.place != seen.home).select("pupil").distinct()
+        return replace(own, counts=own.counts.anti_join(movers, "pupil"))
+
+
+def study_schools(extract: CouncilExtract | None, plan: Plan, *, report_year: str) -> SchoolStudy | None:
+    """The study of a council's schools; None where the plan has no school layer or no extract was given.
+
+    Raises :class:`PanelError` where the extract lacks a table that the layer needs.
+    """
+    if extract is None or plan.schools is None:
+        return None
+    missing = [name for name in _NEEDED if name not in extract.tables]
+    if missing:
+        raise PanelError(
+            f"extract {extract.folder.name}: no {' and no '.join(missing)}; the school layer needs "
+            f"{', '.join(_NEEDED)}. Receive those files too, or leave the extract out."
+        )
+    engine = open_engine()
+    tables = council_tables(extract, engine)
+    periods = (*plan.base, *(year for year in plan.schools.post if year <= report_year))
+    path = write_measured_sessions(extract, tables, engine, periods)
+    register = Register(
+        counts=engine.read_parquet(str(path)),
+        **{name: tables[name] for name in ("pupils", "enrolments", "schools", "interventions")},
+    )
+    return SchoolStudy(
+        plan=plan.of_schools, layer=plan.schools, extract=extract, tables=tables, register=register, periods=periods,
+        baseline=plan.schools.baseline, engine=engine,
+    )  # fmt: skip
