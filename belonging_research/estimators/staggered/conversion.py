@@ -95,8 +95,8 @@ def staggered(panel: SchoolPanel, *, weights: Weighting = "pupils", anticipation
     adoption = np.array([NEVER if each is None else each for each in panel.adoption], dtype=np.int64)
     early = adoption <= anticipation
     opens = np.stack([_open(known, (block == y) & ~early) for y in range(len(names))])
-    any_open: Bools = opens.any(axis=1)
-    whole: Bools = (known | ~opens[block]).all(axis=1) & any_open[block]
+    opens_ever = np.array([bool(own.any()) for own in opens])
+    whole = (known | ~opens[block]).all(axis=1) & opens_ever[block]
     kept = whole & ~early
     told = (
         ("treated_from_the_first_half_term_on", int(early.sum())),
