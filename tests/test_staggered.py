@@ -378,6 +378,43 @@ def test_an_all_treated_estimate_says_that_it_is_the_extra_of_starting_earlier()
 # Randomisation.
 
 
+@pytest.mark.parametrize("weights", ["pupils", "sessions", "schools"])
+@pytest.mark.parametrize("anticipation", [0, 2])
+def test_the_estimate_is_the_librarys_overall_effect(weights: Any, anticipation: int) -> None:
+    """By our sums and by diff-diff, whatever the weights and the anticipation: value and error to 1e-10."""
+    panel = made_up_schools(9, effect=-0.01)
+    design = SchoolDesign(
+        alpha=0.05, sesoi=0.0025, draws=99, placebos=0, weights=weights, anticipation=anticipation
+    )  # fmt: skip
+    ours = estimate_schools(panel, design, rng=rng())
+    theirs = group_time_effects(panel, rng=rng(), weights=weights, anticipation=anticipation).overall
+    assert (ours.value, ours.std_error) == pytest.approx((theirs.value, theirs.std_error), abs=1e-10)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6), level=st.floats(-1, 1), trend=st.floats(-0.1, 0.1), effect=st.floats(-0.1, 0.1))
+def test_what_everybody_shares_changes_nothing_and_an_effect_adds_up(
+    seed: int, level: float, trend: float, effect: float
+) -> None:
+    """Schools' own levels and common half-terms cancel; an effect put in comes out, with the same error."""
+    panel = made_up_schools(seed, schools=1)
+    half = np.arange(18)
+    started = np.array([[s is not None and t >= s for t in half] for s in panel.adoption])
+    own = level * np.random.default_rng(seed).random((len(panel.units), 1))
+    moved = panel.values + own + trend * half**2 + effect * started
+    other = panel_of_arrays(
+        outcome="x", units=panel.units, periods=panel.periods, adoption=panel.adoption, clusters=panel.clusters,
+        numerator=moved * panel.denominator, denominator=panel.denominator, sizes=panel.sizes,
+    )  # fmt: skip
+    design = SchoolDesign(alpha=0.05, sesoi=0.0025, draws=39, placebos=0, levels=())
+    one, two = (estimate_schools(each, design, rng=rng()) for each in (panel, other))
+    assert two.value - one.value == pytest.approx(effect, abs=1e-9)
+    assert two.std_error == pytest.approx(one.std_error, abs=1e-9)
+    for level_, (low, high) in one.intervals.items():
+        if two.intervals[level_][0] * two.intervals[level_][1] > 0 and low * high > 0:
+            assert two.intervals[level_] == pytest.approx((low + effect, high + effect), abs=1e-7)
+
+
 def tiny(values: np.ndarray, adoption: Sequence[int | None], strata: Sequence[str] | None = None) -> SchoolPanel:
     """Each unit its own pyramid."""
     return panel_of_arrays(
