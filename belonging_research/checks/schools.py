@@ -67,9 +67,7 @@ def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[C
         )  # fmt: skip
     except EstimateError as fault:
         return (answer(name, "no_test", "serious", f"No trend before the start could be tested: {fault}"),)
-    status: Status = (
-        "fail" if found.p_value <= PRE_TREND_P else "pass" if found.power >= LEAST_POWER else "no_test"
-    )
+    status: Status = "fail" if found.p_value <= PRE_TREND_P else "pass" if found.power >= LEAST_POWER else "no_test"
     said = {
         "fail": "so those that started were already moving apart",
         "pass": "and this test would have shown a drift that makes an effect worth having",
@@ -80,9 +78,7 @@ def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[C
         f"In the {len(found.leads)} half-terms before the last one before the start, schools that started later stood "
         f"to the others as they did then, but for chance of p = {found.p_value:.2f}, {said[status]}."
     )
-    return (
-        answer(name, status, "serious", sentence, value=found.p_value, limit=PRE_TREND_P, power=found.power),
-    )
+    return (answer(name, status, "serious", sentence, value=found.p_value, limit=PRE_TREND_P, power=found.power),)
 
 
 def exits(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
@@ -114,7 +110,9 @@ def code_bridge_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[
         for key, bridge in CODE_BRIDGES.items()
     }
     words = max(shifts, key=lambda each: (abs(shifts[each]), each))
-    sentence = f"With {words}, before and since August 2024, the estimate moves by {in_words(shifts[words], estimate.unit)}."
+    sentence = (
+        f"With {words}, before and since August 2024, the estimate moves by {in_words(shifts[words], estimate.unit)}."
+    )
     return (moved(name, shifts[words], limit, sentence),)
 
 
@@ -127,9 +125,8 @@ def spill_over(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Chec
         shift = _value(study.absence_of_stayers(), study) - _value(study.absence(), study)
     except (PanelError, EstimateError) as fault:
         return (answer(name, "no_test", "serious", f"Spill-over by pupils who moved could not be tested: {fault}"),)
-    sentence = (
-        f"Without pupils who were also in a school of another group, the estimate moves by {in_words(shift, estimate.unit)}."
-    )
+    moves = in_words(shift, estimate.unit)
+    sentence = f"Without pupils who were also in a school of another pyramid, the estimate moves by {moves}."
     return (moved(name, shift, limit, sentence),)
 
 

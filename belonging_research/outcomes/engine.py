@@ -39,7 +39,11 @@ def council_tables(extract: CouncilExtract, engine: Any) -> dict[str, Table]:
 
 
 def write_measured_sessions(
-    extract: CouncilExtract, tables: Mapping[str, Table], engine: Any, periods: Sequence[str], bridges: Sequence[str] = ()
+    extract: CouncilExtract,
+    tables: Mapping[str, Table],
+    engine: Any,
+    periods: Sequence[str],
+    bridges: Sequence[str] = (),
 ) -> Path:
     """Half-days of each enrolment by half-term (:func:`registers.session_counts`), counted once and kept.
 

@@ -16,9 +16,10 @@ from belonging_research.estimators.staggered.counts import (
     ratio_effect,
     started_beside_others,
 )
+from belonging_research.estimators.staggered.effects import GroupTimeEffects
 from belonging_research.estimators.staggered.estimating import SchoolDesign, estimate_schools
 from belonging_research.estimators.staggered.exits import lee_bounds
-from belonging_research.estimators.staggered.group_time import GroupTimeEffects, group_time_effects
+from belonging_research.estimators.staggered.group_time import group_time_effects
 from belonging_research.estimators.staggered.other_estimators import (
     OtherEstimate,
     imputation,

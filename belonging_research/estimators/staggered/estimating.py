@@ -20,11 +20,8 @@ from belonging_research.estimators.staggered.detecting import (
     placebos,
     without_effect,
 )
-from belonging_research.estimators.staggered.group_time import (
-    FEWEST_CLUSTERS,
-    GroupTimeEffects,
-    group_time_effects,
-)
+from belonging_research.estimators.staggered.effects import FEWEST_CLUSTERS, GroupTimeEffects
+from belonging_research.estimators.staggered.group_time import group_time_effects
 from belonging_research.estimators.staggered.randomisation import Randomisation, randomisation
 from belonging_research.estimators.weights import Bools
 from belonging_research.panel.schools import SchoolPanel, Weighting

@@ -28,7 +28,7 @@ from belonging_research.estimators.staggered.conversion import Ints, Staggered, 
 from belonging_research.estimators.weights import Floats
 from belonging_research.panel.schools import SchoolPanel, Weighting
 
-_TRUTHS, _JUDGES = 60, 199
+_JUDGES = 199
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +88,20 @@ def pre_trends(
     anticipation: int = 0,
     weights: Weighting = "pupils",
     draws: int = 999,
+    placebos: int = 60,
 ) -> PreTrends:
     """Joint pre-trend test by randomisation over the recorded allocation, with its power against a linear ``drift``.
 
     The statistic is the largest |t| of up to ``most_leads`` last leads before the reference (-1 less the
     anticipation): all are 0 if none strays. ``drift``: the smallest effect of interest, reached by the last half-term
-    after a start. For the power some allocations are taken for the real one, their starters made to drift, and the
+    after a start. For the power ``placebos`` allocations are taken for the real one, their starters made to drift, and
     others judge them; the smaller share of the two signs.
 
-    Raises :class:`EstimateError` as :func:`estimate_schools`, where no lead has a comparison, or drift is not above 0.
+    Raises :class:`EstimateError` as :func:`estimate_schools`, where no lead has a comparison, or drift or placebos are
+    not above 0.
     """
+    if placebos < 1:
+        raise EstimateError(f"placebos {placebos}: a pre-trend test says its power, for which at least 1 is needed")
     if not (math.isfinite(drift) and drift > 0):
         raise EstimateError(f"drift {drift:g}: expected the smallest effect of interest, above 0")
     study = staggered(panel, weights=weights, anticipation=anticipation)
@@ -129,15 +133,17 @@ def pre_trends(
         alpha=alpha,
         drift=drift,
         slope=slope,
-        power=_power(measured, sums, rows[: _JUDGES + 1], study.last, slope, alpha),
+        power=_power(measured, sums, rows[: _JUDGES + 1], placebos, study.last, slope, alpha),
         n_reference=len(found.others),
     )
 
 
-def _power(measured: _Measure, sums: ClusterSums, rows: Ints, last: int, slope: float, alpha: float) -> float:
+def _power(
+    measured: _Measure, sums: ClusterSums, rows: Ints, count: int, last: int, slope: float, alpha: float
+) -> float:
     """Share of allocations in the real one's place whose drift is noticed, the smaller of its two signs."""
     base, noticed = measured(sums, rows), []
-    for at in range(min(_TRUTHS, len(rows))):
+    for at in range(min(count, len(rows))):
         ramp = measured(_ramp(sums, rows[at], last), rows)
         noticed.append([_p_value(base.plus(ramp, sign * slope).largest, at) <= alpha for sign in (1.0, -1.0)])
     return float(np.mean(noticed, axis=0).min())

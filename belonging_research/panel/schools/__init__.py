@@ -6,12 +6,16 @@ Imported by its own name: it brings a query engine, which the county layer does 
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
 from belonging_research.panel.schools.shape import WEIGHTINGS, LeftOut, SchoolPanel, Weighting, panel_of_arrays
 from belonging_research.panel.schools.starts import Starts, half_term_label, starts_of
+from belonging_research.panel.schools.study import ABSENCE, EVENTS, SchoolStudy, study_schools
 
 __all__ = [
+    "ABSENCE",
+    "EVENTS",
     "WEIGHTINGS",
     "LeftOut",
     "Register",
     "SchoolPanel",
+    "SchoolStudy",
     "Starts",
     "Weighting",
     "cohort_panel",
@@ -20,4 +24,5 @@ __all__ = [
     "panel_of_arrays",
     "school_panel",
     "starts_of",
+    "study_schools",
 ]

@@ -1,0 +1,167 @@
+"""A study of schools to its findings: the registered row of each outcome with its checks, apart from the county's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from belonging_research.checks.schools import run_school_checks
+from belonging_research.errors import EstimateError, PanelError
+from belonging_research.estimators.result import Estimate
+from belonging_research.estimators.staggered import SchoolDesign, estimate_schools, ratio_effect
+from belonging_research.findings.judging import judge_all
+from belonging_research.findings.shapes import Candidate, Finding
+from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolStudy
+from belonging_research.plan import Plan
+
+NO_SCHOOLS = "This study has no figures by school, so which intervention did what, and in which schools, is not known."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchoolAssessment:
+    """Findings about schools in the plan's order, a line for each that could not be made, and how starts lay.
+
+    ``starts``: one row a half-term in which schools started, and one for those that had not by the end: columns
+    starts, schools, pupils. ``interventions``: what was started, by name. ``findings`` is empty, and ``left_out`` says
+    why, where the study has no figures by school.
+    """
+
+    findings: tuple[Finding, ...]
+    left_out: tuple[str, ...]
+    starts: pa.Table
+    interventions: tuple[str, ...]
+    every_school_starts: bool
+
+
+def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None = None) -> SchoolAssessment:
+    """Judge the school outcomes of a domain (all without one), once, at the last year of the plan's school layer.
+
+    Families are judged over the whole layer, so a domain's verdicts are those of the whole study. Before the layer's
+    last year is in the extract an outcome is not assessed.
+    """
+    if study is None:
+        return SchoolAssessment(
+            findings=(), left_out=(NO_SCHOOLS,), starts=_starts(None), interventions=(), every_school_starts=False
+        )
+    own, candidates, missing = study.plan, [], []
+    year = study.periods[-1]
+    for outcome in own.outcomes:
+        try:
+            made = estimate_of(study, outcome.name)
+        except (PanelError, EstimateError) as fault:
+            if outcome.role == "primary":
+                raise
+            missing.append(f"{outcome.label}: {fault}")
+            continue
+        tested = outcome.role != "exploratory" and own.look(year) is not None
+        checks = run_school_checks(made, study) if tested else ()
+        candidates.append(Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance))
+    findings = judge_all(candidates, own, report_year=year)
+    kept = tuple(each for each in findings if domain is None or each.domain == domain)
+    panel = study.panel(ABSENCE)
+    names = study.engine.to_pyarrow(study.register.interventions.select("intervention").distinct())
+    return SchoolAssessment(
+        findings=kept,
+        left_out=tuple(missing),
+        starts=_starts(panel),
+        interventions=tuple(sorted(names["intervention"].to_pylist())),
+        every_school_starts=panel.every_school_starts,
+    )
+
+
+def estimate_of(study: SchoolStudy, outcome: str) -> Estimate:
+    """The registered estimate of an outcome of the school layer, in the plan's years.
+
+    Overall absence: the group-time effect of :func:`estimate_schools`. Events: the ratio of :func:`ratio_effect`, as
+    a log ratio. Raises :class:`EstimateError` and :class:`PanelError` as these do.
+    """
+    plan, panel = study.plan, study.panel(outcome)
+    rng, planned = plan.rng("schools", outcome), plan.outcome(outcome)
+    base = tuple(year for year in study.periods if year not in plan.post)
+    post = tuple(year for year in study.periods if year in plan.post)
+    if outcome == ABSENCE:
+        design = SchoolDesign(
+            alpha=plan.alpha(post[-1]), sesoi=planned.sesoi, comparison=study.layer.comparison,
+            anticipation=study.layer.anticipation, draws=study.layer.draws, unit=planned.unit,
+            plan_digest=plan.digest, registered=True,
+        )  # fmt: skip
+        made = estimate_schools(panel, design, rng=rng)
+        return replace(made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel))
+    return replace(_ratio(study, panel, outcome, rng), base=base, post=post, imbalance=_imbalance(panel))
+
+
+def _ratio(study: SchoolStudy, panel: SchoolPanel, outcome: str, rng: np.random.Generator) -> Estimate:
+    plan = study.plan
+    alpha = plan.alpha(plan.post[-1])
+    draws, seed = study.layer.draws, int(rng.integers(2**31))
+    # The same allocations at each level, so that intervals nest and agree with the p-value.
+    found = {
+        level: ratio_effect(
+            panel, rng=np.random.default_rng(seed), level=level, anticipation=study.layer.anticipation, draws=draws
+        )
+        for level in sorted({0.9, 0.95, round(1 - alpha, 6), round(1 - 2 * alpha, 6)})
+    }
+    one = found[0.95]
+    actual = _since(panel)
+    treated = sum(each is not None for each in panel.adoption)
+    return Estimate(
+        outcome=outcome, unit="log_ratio", estimand=_RATIO_OF, method="group_time_effects", layer="school",
+        phase="all", subgroup=None, source="register", base=(), post=(), plan_digest=plan.digest,
+        panel_digest=panel.digest, value=one.log_ratio, actual=actual, predicted=float(actual / np.exp(one.log_ratio)),
+        std_error=one.std_error, p_value=one.p_value,
+        intervals={f"{level:g}": each.interval for level, each in found.items()},
+        inference="randomisation", n_reference=one.n_reference, n_treated=treated, n_units=one.n_units,
+        n_clusters=len(set(panel.clusters)), n_pupils=round(float(panel.sizes.sum())), detectable=None,
+        detectable_05=None, detectable_realised_05=None, power_at_sesoi=None, type_m=None,
+        detectable_how="not worked out for ratios of counts", weights={}, path=(), registered=True,
+        notes=(f"{one.n_without_events} of {one.n_units} schools never had one: they bear on no ratio",),
+    )  # fmt: skip
+
+
+_RATIO_OF = (
+    "log of how many times as many there were in schools that had started as there would have been, by school and "
+    "half-term effects on enrolled time"
+)
+
+
+def _since(panel: SchoolPanel) -> float:
+    """Events over exposure in schools that had started, since they started."""
+    half = np.arange(len(panel.periods))
+    started = half >= np.array([len(half) if each is None else each for each in panel.adoption])[:, None]
+    return float(panel.numerator[started].sum() / panel.denominator[started].sum())
+
+
+def _imbalance(panel: SchoolPanel) -> float | None:
+    """Starters less others before the first start, in SDs of the units' own means; None where not defined."""
+    values = panel.values[:, : max(panel.first_start, 1)]
+    known = np.isfinite(values).any(axis=1)
+    mean = np.array([np.nanmean(row) if ok else np.nan for row, ok in zip(values, known, strict=True)])
+    starts = np.array([each is not None for each in panel.adoption])
+    # Year groups differ by age on both sides alike: each is measured from its own mean.
+    blocks = np.array(panel.blocks)
+    for block in np.unique(blocks):
+        mean[blocks == block] -= np.nanmean(mean[blocks == block])
+    spread = float(np.nanstd(mean, ddof=1))
+    if not spread > 0 or not (starts & known).any() or not (~starts & known).any():
+        return None
+    weight = panel.sizes
+    ends = [np.average(mean[side & known], weights=weight[side & known]) for side in (starts, ~starts)]
+    return float((ends[0] - ends[1]) / spread)
+
+
+def _starts(panel: SchoolPanel | None) -> pa.Table:
+    rows: dict[str, tuple[set[str], float]] = {}
+    if panel is not None:
+        for school, adoption, size in zip(panel.schools, panel.adoption, panel.sizes.tolist(), strict=True):
+            label = "not by the end" if adoption is None else panel.periods[adoption]
+            schools, pupils = rows.get(label, (set(), 0.0))
+            rows[label] = (schools | {school}, pupils + size)
+    columns: Mapping[str, pa.Array] = {
+        "starts": pa.array(sorted(rows), pa.string()),
+        "schools": pa.array([len(rows[name][0]) for name in sorted(rows)], pa.int64()),
+        "pupils": pa.array([round(rows[name][1]) for name in sorted(rows)], pa.int64()),
+    }
+    return pa.table(columns).replace_schema_metadata({"layer": "school"})
