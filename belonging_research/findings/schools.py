@@ -148,8 +148,9 @@ def _imbalance(panel: SchoolPanel) -> float | None:
     if not spread > 0 or not (starts & known).any() or not (~starts & known).any():
         return None
     weight = panel.sizes
-    ends = [np.average(mean[side & known], weights=weight[side & known]) for side in (starts, ~starts)]
-    return float((ends[0] - ends[1]) / spread)
+    sides = (starts & known, ~starts & known)
+    ends = [float(np.average(mean[side], weights=weight[side])) for side in sides]
+    return (ends[0] - ends[1]) / spread
 
 
 def _starts(panel: SchoolPanel | None) -> pa.Table:
