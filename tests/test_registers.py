@@ -20,6 +20,7 @@ from ibis.expr.types import Table
 
 from belonging_research.outcomes.registers import (
     absence_rates,
+    bridged,
     enrolment_absence,
     left_out,
     marks_not_in_use,
@@ -317,7 +318,7 @@ def test_bridges_count_both_sides_of_august_2024_alike() -> None:
     rows += [("p", 1, dt.date(2024, 11, 4), "am", mark) for mark in ("J1", "B", "K", "U", "/")]
 
     def absent(*bridges: str) -> list[int]:
-        counts = found(session_counts(table(MARKS, rows), ["2023/24", "2024/25"], bridges))
+        counts = found(bridged(session_counts(table(MARKS, rows), ["2023/24", "2024/25"]), bridges))
         return [r["authorised"] + r["unauthorised"] for r in sorted(counts, key=lambda r: r["period"])]
 
     assert absent() == [1, 2]  # U; J1 and U

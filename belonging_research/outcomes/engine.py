@@ -43,7 +43,6 @@ def write_measured_sessions(
     tables: Mapping[str, Table],
     engine: Any,
     periods: Sequence[str],
-    bridges: Sequence[str] = (),
 ) -> Path:
     """Half-days of each enrolment by half-term (:func:`registers.session_counts`), counted once and kept.
 
@@ -51,7 +50,7 @@ def write_measured_sessions(
     ``.measured``, as well guarded as the extract itself, and is named for all that decides it; a killed run leaves
     no half file.
     """
-    key = hashlib.sha256("\x1f".join((extract.digest, *periods, "", *bridges)).encode())
+    key = hashlib.sha256("\x1f".join((extract.digest, *periods)).encode())
     for path in _COUNTED_BY:
         key.update(path.read_bytes().replace(b"\r\n", b"\n"))
     target = extract.folder.parent / ".measured" / f"{extract.folder.name}-{key.hexdigest()[:12]}.parquet"
@@ -59,7 +58,7 @@ def write_measured_sessions(
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
-            counted: pa.Table = engine.to_pyarrow(session_counts(tables["marks"], periods, bridges))
+            counted: pa.Table = engine.to_pyarrow(session_counts(tables["marks"], periods))
             order = [(name, "ascending") for name in ("pupil", "urn", "period", "half_term")]
             pyarrow.parquet.write_table(counted.sort_by(order), partial, compression="zstd")
             partial.replace(target)

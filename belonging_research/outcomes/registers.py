@@ -16,7 +16,7 @@ from typing import Literal
 
 import ibis
 import pyarrow as pa
-from ibis.expr.types import BooleanValue, IntegerScalar, Table
+from ibis.expr.types import BooleanValue, IntegerColumn, IntegerScalar, Table
 
 from belonging_research.outcomes.expressions import number, proportion
 from belonging_research.tables.register_codes import (
@@ -41,42 +41,58 @@ YOUNGEST, OLDEST = 5, 15
 FEWEST_ENROLMENTS = 6
 
 _ENROLMENT = ("pupil", "urn")
+_MARKED = sorted({*WATCHED_MARKS, *(mark for bridge in CODE_BRIDGES.values() for mark in bridge.marks)})
 
 
-def session_counts(marks: Table, periods: Sequence[str], bridges: Sequence[str] = ()) -> Table:
+def session_counts(marks: Table, periods: Sequence[str]) -> Table:
     """Half-days of each enrolment by half-term and how they count: one row per pupil, urn, period, half_term.
 
     ``possible``, ``present``, ``approved_activity``, ``authorised``, ``unauthorised``, ``not_possible`` and
     ``administrative`` are half-days; ``not_in_use`` those without a mark or with one that was no code on its day, which
-    are in none of the others and never an absence; ``marked_b`` and so on those with a mark of :data:`WATCHED_MARKS`.
-    ``bridges`` names entries of :data:`CODE_BRIDGES`; without any, each mark counts as on its day. Marks of other years
-    than ``periods`` are left out.
+    are in none of the others and never an absence; ``marked_b`` and so on those with a mark of :data:`WATCHED_MARKS`
+    or of a bridge, while it was a code. Each mark counts as on its day (:func:`bridged` for another way). Marks of
+    other years than ``periods`` are left out.
     """
     days, spans = _days(periods)
     dated = marks.inner_join(days, marks.day == days.calendar_day)
-    codes = _codes(bridges)
+    codes = _codes()
     coded = dated.left_join(codes, [dated.mark == codes.code, dated.is_new == codes.code_is_new])
 
     def half_days(where: BooleanValue) -> IntegerScalar:
         return coded.count(where=where).cast("int64")
 
     counts = {name: half_days(coded.counts == name) for name in sorted({c.counts for c in REGISTER_CODES})}
-    watched = {f"marked_{mark.lower()}": half_days(coded.mark == mark) for mark in WATCHED_MARKS}
+    marked = {f"marked_{mark.lower()}": half_days(coded.code == mark) for mark in _MARKED}
     # A half-term is one small whole number until all is added up: engines group by that several times faster.
     summed = coded.group_by([*_ENROLMENT, "span"]).aggregate(
         possible=half_days(coded.counts.isin(POSSIBLE)),
         not_in_use=half_days(coded.counts.isnull()),
         **counts,
-        **watched,
+        **marked,
     )
     named = summed.inner_join(spans, summed.span == spans.span_number)
     return named.relocate("period", "half_term", after="urn").drop("span", "span_number")
 
 
+def bridged(counts: Table, bridges: Sequence[str]) -> Table:
+    """Counts of :func:`session_counts` with the marks of some :data:`CODE_BRIDGES` counted as these say, in all years.
+
+    Every mark of a bridge has one class while it is a code, so that its half-days can be moved after they are added up.
+    """
+    moved: dict[str, IntegerColumn] = {}
+    for bridge in (CODE_BRIDGES[name] for name in bridges):
+        for mark in bridge.marks:
+            half_days = counts[f"marked_{mark.lower()}"]
+            own = next(code.counts for code in REGISTER_CODES if code.mark == mark)
+            moved[own] = moved.get(own, counts[own]) - half_days
+            moved[bridge.counts] = moved.get(bridge.counts, counts[bridge.counts]) + half_days
+    return counts.mutate(**moved)
+
+
 def marks_not_in_use(marks: Table) -> Table:
     """Marks that were no register code on their day, and how many of each: never taken for presence or absence."""
     coded = marks.mutate(is_new=marks.day >= ibis.literal(CODES_CHANGED))
-    codes = _codes(())
+    codes = _codes()
     unknown = coded.anti_join(codes, [coded.mark == codes.code, coded.is_new == codes.code_is_new])
     return unknown.group_by("mark").aggregate(marks=unknown.count()).order_by("mark")
 
@@ -189,11 +205,10 @@ def _flags_not_known(enrolment: Table) -> BooleanValue:
     return enrolment.persistently_absent.isnull() | enrolment.severely_absent.isnull()
 
 
-def _codes(bridges: Sequence[str]) -> Table:
-    """Register codes with the side of August 2024 on which each was in use, bridged."""
-    changed = {mark: bridge.counts for bridge in (CODE_BRIDGES[name] for name in bridges) for mark in bridge.marks}
+def _codes() -> Table:
+    """Register codes with the side of August 2024 on which each was in use."""
     rows = [
-        (code.mark, is_new, changed.get(code.mark, code.counts))
+        (code.mark, is_new, code.counts)
         for code in REGISTER_CODES
         for is_new in (False, True)
         if (code.first_day is None or is_new) and (code.last_day is None or not is_new)

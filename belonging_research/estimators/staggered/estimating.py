@@ -27,7 +27,7 @@ from belonging_research.estimators.weights import Bools
 from belonging_research.panel.schools import SchoolPanel, Weighting
 from belonging_research.tables import Phase
 
-_JUDGES = 399
+_JUDGES = 199
 _BY_LOT = ("drawn_by_lot", "outcome_blind")
 
 
@@ -45,7 +45,7 @@ class SchoolDesign:
     anticipation: int = 0
     weights: Weighting = "pupils"
     draws: int = 1999
-    placebos: int = 100
+    placebos: int = 50
     levels: tuple[float, ...] = (0.95, 0.9)
     unit: Unit = "proportion"
     plan_digest: str = ""

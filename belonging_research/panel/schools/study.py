@@ -10,6 +10,7 @@ from ibis.expr.types import Table
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes.engine import council_tables, open_engine, write_measured_sessions
+from belonging_research.outcomes.registers import bridged
 from belonging_research.outcomes.school_periods import pupil_cohort
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
 from belonging_research.panel.schools.shape import SchoolPanel
@@ -66,7 +67,7 @@ class SchoolStudy:
 
     def absence(self, bridges: Sequence[str] = ()) -> SchoolPanel:
         """Overall absence of the cohort, with some codes counted in another way (:data:`tables.CODE_BRIDGES`)."""
-        return self._once(("absence", *bridges), lambda: self._cohort(self._counted(bridges)))
+        return self._once(("absence", *bridges), lambda: self._cohort(self._bridged(bridges)))
 
     def absence_of_stayers(self) -> SchoolPanel:
         """As :meth:`absence`, without pupils who had marks in a school of another pyramid since January of the base."""
@@ -81,11 +82,8 @@ class SchoolStudy:
             self.made[key] = make()
         return self.made[key]
 
-    def _counted(self, bridges: Sequence[str]) -> Register:
-        if not bridges:
-            return self.register
-        path = write_measured_sessions(self.extract, self.tables, self.engine, self.periods, bridges)
-        return replace(self.register, counts=self.engine.read_parquet(str(path)))
+    def _bridged(self, bridges: Sequence[str]) -> Register:
+        return replace(self.register, counts=bridged(self.register.counts, bridges)) if bridges else self.register
 
     def _cohort(self, register: Register) -> SchoolPanel:
         return cohort_panel(
