@@ -39,7 +39,7 @@ from belonging_research.simulate.county.changes import effect_paths
 from belonging_research.simulate.county.checked import marks_file, marks_table
 from belonging_research.simulate.county.counting import count_chunk
 from belonging_research.simulate.county.faults import FAULTS
-from belonging_research.simulate.county.marks import draw_marks
+from belonging_research.simulate.county.marks import draw_marks, expected_absence
 from belonging_research.simulate.county.people import check_letter
 from belonging_research.simulate.county.school_days import school_days
 from belonging_research.simulate.county.tables import county_tables
@@ -176,9 +176,15 @@ def drawn() -> County:
     return draw_county(COUNTY_WORLDS["nothing_happened"], np.random.default_rng(20240901))
 
 
-def test_suspensions_and_permanent_exclusions_are_as_published(drawn: County) -> None:
+@pytest.fixture(scope="module")
+def drawn_tables(drawn: County) -> dict[str, pa.Table]:
+    """Its tables but the marks."""
+    return county_tables(drawn)
+
+
+def test_suspensions_and_permanent_exclusions_are_as_published(drawn_tables: dict[str, pa.Table]) -> None:
     """Rates of 2020/21 to 2023/24 by the Department's definition; concentrated in few pupils and schools."""
-    tables = {name: ibis.memtable(table) for name, table in county_tables(drawn).items() if name != "survey"}
+    tables = {name: ibis.memtable(table) for name, table in drawn_tables.items() if name != "survey"}
     published = {
         "2020/21": (4.80, 2.40, 0.064), "2021/22": (6.71, 2.92, 0.050),
         "2022/23": (8.86, 3.63, 0.118), "2023/24": (11.62, 4.32, 0.128),
@@ -271,9 +277,9 @@ def test_code_e_is_the_exclusions_list(small: tuple[Path, CountyTruth]) -> None:
         assert frame(over_the_limit(tables["exclusions"], period=period)).empty
 
 
-def test_statuses_and_reasons(drawn: County) -> None:
+def test_statuses_and_reasons(drawn_tables: dict[str, pa.Table]) -> None:
     """Statuses and reasons are those of the tables, on their day; only what is issued has no day of its status."""
-    events = county_tables(drawn)["exclusions"].to_pandas()
+    events = drawn_tables["exclusions"].to_pandas()
     assert set(events["status"]) == {"issued", "cancelled", "reinstated", "upheld"}
     assert (events["status_day"].isna() == (events["status"] == "issued")).all()
     decided = events.dropna(subset=["status_day"])
@@ -437,11 +443,7 @@ def test_leavers_of_high_absence_fake_success() -> None:
     roll, period = county.roll, world.periods[0]
     counts = [count_chunk(county, chunk) for chunk in draw_marks(county, period)]
     rows = np.concatenate([count.rows for count in counts])
-    sessions = (
-        np.concatenate([count.sessions for count in counts]).sum(axis=0, where=True)
-        if False
-        else np.concatenate([count.sessions for count in counts])
-    )
+    sessions = np.concatenate([count.sessions for count in counts])
     assert (sessions[:, :, 1] == sessions[:, :, 3]).all()
     start = county.changes.school_start(county.schools)[roll.school[rows]]
     own = (start == 1) & (sessions[:, 1, 0] > 0)  # begins in half-term 3; all with marks in half-term 2
@@ -468,22 +470,56 @@ def test_movers_go_to_pyramids_that_never_begin() -> None:
     assert (start[moves.school[own]] != NEVER).sum() / older.sum() == pytest.approx(0.027, abs=0.008)
 
 
-def test_young_carers_and_survey_depend_on_who_is_looked_for(drawn: County) -> None:
-    """Three times as many carers identified from the first start, the same before; response .9 and .4 by absence."""
+def test_young_carers_are_found_where_they_are_looked_for(drawn: County, drawn_tables: dict[str, pa.Table]) -> None:
+    """Three times as many identified a year from the first start, the same before; nobody is told *not a carer*."""
     many = draw_county(COUNTY_WORLDS["young_carers_identified"], np.random.default_rng(20240901))
-    found = [county_tables(county)["pupils"].to_pandas() for county in (drawn, many)]
-    since = [pd.to_datetime(pupils["young_carer_since"]).dropna() for pupils in found]
-    late, soon = zip(*(((days >= "2024-09-01").sum(), (days < "2024-09-01").sum()) for days in since), strict=True)
-    assert late[1] / late[0] == pytest.approx(2.8, abs=0.5)  # the more are found, the fewer are left to find
-    assert soon[1] == soon[0]
-    assert all((p["young_carer"] == "N").equals(p["young_carer_since"].isna()) for p in found)
-    assert 0.001 < (found[0]["young_carer"] != "N").mean() < 0.01
-    survey = county_tables(drawn)["survey"].to_pandas()
+    found = [np.bincount(c.pupils.found[c.pupils.found >= 0], minlength=6) for c in (drawn, many)]
+    assert (found[0][:4] == found[1][:4]).all() and found[0][:2].sum() == 0
+    assert found[1][4] / found[0][4] == pytest.approx(3, abs=0.6)
+    pupils = drawn_tables["pupils"].to_pandas()
+    assert set(pupils["young_carer"]) == {"N", "P", "S"}
+    assert ((pupils["young_carer"] == "N") == pupils["young_carer_since"].isna()).all()
+    assert 0.001 < (pupils["young_carer"] != "N").mean() < 0.01
+
+
+def test_who_answers_the_survey_depends_on_absence(drawn: County, drawn_tables: dict[str, pa.Table]) -> None:
+    """Nine in ten of those usually absent less than a tenth, four in ten of the others, of pupils from Year 4."""
+    survey, roll = drawn_tables["survey"].to_pandas(), drawn.roll
     assert survey["wave"].nunique() == 2 and survey["item"].nunique() == 6
     assert set(survey["response"].dropna()) == {1, 2, 3, 4, 5} and 0.01 < survey["response"].isna().mean() < 0.03
-    first = set(survey.loc[survey["wave"] == "wave_1", "pupil"])
-    frailty = drawn.pupils.frailty[np.isin(drawn.pupils.code, list(first)), 3]
-    assert frailty.mean() < -0.05  # who answers is absent less
+    asked = np.flatnonzero((roll.period == 3) & (roll.first == 0) & (roll.until == 190) & (roll.status != 2))
+    asked = asked[3 - drawn.pupils.entry[roll.pupil[asked]] >= 4]
+    absence = expected_absence(drawn, asked, 3)[1].mean(axis=1)
+    there = set(survey.loc[survey["wave"] == "wave_1", "pupil"])
+    answered = np.array([code in there for code in drawn.pupils.code[roll.pupil[asked]].tolist()])
+    assert answered[absence < 0.1].mean() == pytest.approx(0.9, abs=0.01)
+    assert answered[absence >= 0.1].mean() == pytest.approx(0.4, abs=0.02)
+
+
+def test_belonging_answers_shift_at_schools_that_have_begun() -> None:
+    """The same pupils in two worlds: answers differ in the second round, at treated schools, and nowhere else."""
+    world = replace(COUNTY_WORLDS["nothing_happened"], n_pupils=3_000, n_schools=30, n_pyramids=6)
+    counties = [draw_county(replace(world, belonging_shift=shift), np.random.default_rng(3)) for shift in (0.0, 0.3)]
+    usual, shifted = (county_tables(county)["survey"].to_pandas() for county in counties)
+    assert usual[["pupil", "wave", "item"]].equals(shifted[["pupil", "wave", "item"]])
+    schools = counties[0].schools
+    begun = usual["urn"].isin(schools.urn[counties[0].changes.school_start(schools) != NEVER])
+    second, reverse = usual["wave"] == "wave_2", usual["item"].isin(["b3", "b5"])
+    gain = (shifted["response"] - usual["response"]).fillna(0)
+    assert not gain[~(begun & second)].any()
+    assert gain[begun & second & ~reverse].mean() > 0.1 and gain[begun & second & reverse].mean() < -0.1
+
+
+def test_worlds_that_differ_by_their_effects_differ_by_nothing_else() -> None:
+    """With the same generator, what would have been without intervention is the same, mark for mark."""
+    worlds = [
+        replace(COUNTY_WORLDS[name], n_pupils=600, n_schools=20, n_pyramids=5, first_period=2024, n_periods=1)
+        for name in ("nothing_happened", "known_effect", "harm")
+    ]
+    chunks = [next(iter(draw_marks(draw_county(world, np.random.default_rng(2)), "2024/25"))) for world in worlds]
+    assert all((chunk.untreated == chunks[0].untreated).all() for chunk in chunks)
+    assert (chunks[0].marks == chunks[0].untreated).all()
+    assert all((chunk.marks != chunk.untreated).any() for chunk in chunks[1:])
 
 
 def test_by_need_looks_like_success() -> None:
@@ -582,6 +618,9 @@ def test_the_quick_panel_has_no_pupils_to_lose() -> None:
             draw_school_panel(COUNTY_WORLDS[name], np.random.default_rng(1))
     with pytest.raises(PlanError, match="n_schools"):
         draw_school_panel(replace(COUNTY_WORLDS["one_point"], n_schools=50), np.random.default_rng(1))
+    for wrong in ({"suspension_ratio": 1.2}, {"share_never": -0.1}, {"effect": -1.5}, {"n_periods": 0}):
+        with pytest.raises(PlanError, match=next(iter(wrong))):
+            replace(COUNTY_WORLDS["one_point"], **wrong)
 
 
 @pytest.mark.parametrize("name", COUNTY_WORLDS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from belonging_research.errors import PlanError
 from belonging_research.tables import year_label
 
 # Academic year and half-term in which each group of pyramids begins. The place in this tuple is the group's number
@@ -36,6 +37,7 @@ class CountyWorld:
     year with a managed move to a never-treated pyramid. ``carers_identified``: what the number of young carers
     identified a year is multiplied by from the first start. ``response``: share answering the survey among those
     absent less than a tenth and the others. ``belonging_shift``: effect on belonging, in standard deviations.
+    Raises :class:`PlanError` for a share, ratio, effect or number of years that cannot be.
     ``fair`` says whether a design that compares groups of pyramids over time holds; ``catcher`` what ought to notice.
     """
 
@@ -63,6 +65,13 @@ class CountyWorld:
     belonging_shift: float = 0.0
     fair: bool = True
     catcher: str | None = None
+
+    def __post_init__(self) -> None:
+        limits = {"suspension_ratio": (0, 1), "share_never": (0, 1), "effect": (-1, 1), "n_periods": (1, 30)}
+        for name, (low, high) in limits.items():
+            found = getattr(self, name)
+            if not low <= found <= high:
+                raise PlanError(f"world {self.name}: {name} is {found}; expected {low} to {high}.")
 
     @property
     def periods(self) -> tuple[str, ...]:
