@@ -138,19 +138,17 @@ def _imbalance(panel: SchoolPanel) -> float | None:
     """Starters less others before the first start, in SDs of the units' own means; None where not defined."""
     values = panel.values[:, : max(panel.first_start, 1)]
     known = np.isfinite(values).any(axis=1)
-    mean = np.array([np.nanmean(row) if ok else np.nan for row, ok in zip(values, known, strict=True)])
-    starts = np.array([each is not None for each in panel.adoption])
+    starts = np.array([each is not None for each in panel.adoption])[known]
+    mean, sizes = np.nanmean(values[known], axis=1), panel.sizes[known]
     # Year groups differ by age on both sides alike: each is measured from its own mean.
-    blocks = np.array(panel.blocks)
+    blocks = np.array(panel.blocks)[known]
     for block in np.unique(blocks):
-        mean[blocks == block] -= np.nanmean(mean[blocks == block])
-    spread = float(np.nanstd(mean, ddof=1))
-    if not spread > 0 or not (starts & known).any() or not (~starts & known).any():
+        mean[blocks == block] -= mean[blocks == block].mean()
+    spread = float(mean.std(ddof=1))
+    if not spread > 0 or starts.all() or not starts.any():
         return None
-    weight = panel.sizes
-    sides = (starts & known, ~starts & known)
-    ends = [float(np.average(mean[side], weights=weight[side])) for side in sides]
-    return (ends[0] - ends[1]) / spread
+    apart = np.average(mean[starts], weights=sizes[starts]) - np.average(mean[~starts], weights=sizes[~starts])
+    return float(apart / spread)
 
 
 def _starts(panel: SchoolPanel | None) -> pa.Table:
