@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from belonging_research.disclosure import clear, open_door
     from belonging_research.estimators import estimate
     from belonging_research.findings import assess, judge, judge_all
+    from belonging_research.findings.schools import assess_schools
     from belonging_research.outcomes import derive_outcomes
     from belonging_research.panel import build_panel, left_out, levels
+    from belonging_research.panel.schools import study_schools
     from belonging_research.plan import load_plan
     from belonging_research.present import describe, failed_checks, plot, tabulate
-    from belonging_research.simulate.opening import open_extract
+    from belonging_research.simulate.opening import open_council, open_extract
     from belonging_research.sources import load_extract
 
 _ROOM_OF = {
     "load_plan": "plan",
     "load_extract": "sources",
     "open_extract": "simulate.opening",
+    "open_council": "simulate.opening",
     "derive_outcomes": "outcomes",
     "build_panel": "panel",
     "levels": "panel",
@@ -49,6 +52,8 @@ _ROOM_OF = {
     "judge": "findings",
     "judge_all": "findings",
     "assess": "findings",
+    "assess_schools": "findings.schools",
+    "study_schools": "panel.schools",
     "open_door": "disclosure",
     "clear": "disclosure",
     "plot": "present",
@@ -59,6 +64,7 @@ _ROOM_OF = {
 
 __all__ = [
     "assess",
+    "assess_schools",
     "build_panel",
     "clear",
     "comparison_mix",
@@ -76,12 +82,14 @@ __all__ = [
     "levels",
     "load_extract",
     "load_plan",
+    "open_council",
     "open_door",
     "open_extract",
     "penalty_path",
     "plot",
     "run_checks",
     "specification_curve",
+    "study_schools",
     "tabulate",
 ]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from belonging_research.plan import Plan
     from belonging_research.sources.council import Consignment
 
-DEFAULT_PLAN = "simulated_public"
+DEFAULT_PLAN = "simulated_county"
 BUG, STOPPED = 70, 130
 PACKAGE = Path(__file__).resolve().parent
 # One thread a process: the last digits of a sum depend on how many threads share it.
@@ -171,9 +171,9 @@ def cli() -> None:
 def run(plan_name: str | None, data: tuple[Path, ...], dry_run: bool, **options: Any) -> None:
     """From figures to a page: the main job.
 
-    Without arguments it makes up a country with a known effect and reports on that, marked SIMULATED. For
-    real figures name a plan and a folder. The same plan and figures give the same folder and the same bytes;
-    a run that was stopped goes on where it was.
+    Without arguments it makes up a country and a council's own tables with a known effect and reports on that,
+    marked SIMULATED. For real figures name a plan and a folder. The same plan and figures give the same folder
+    and the same bytes; a run that was stopped goes on where it was.
     """
     one_thread()
     plan, path = chosen_plan(plan_name, data)
@@ -184,7 +184,7 @@ def run(plan_name: str | None, data: tuple[Path, ...], dry_run: bool, **options:
 
     if not data:
         show_progress("making up figures with a known effect", 0, 0)
-        data = (simulated_folder(plan),)
+        data = simulated_folders(plan)
     result = run_study(plan, plan_path=path, data=data, dry_run=dry_run, progress=show_progress, **options)
     for line in result.lines:
         click.echo(line)
@@ -232,6 +232,13 @@ def sound_plan(path: Path) -> Plan:
     named = [(f"outcomes.{n}.name", each.name, list(MEASURES)) for n, each in enumerate(plan.outcomes)]
     named += [(f"checks.{n}", each, list(CHECKS)) for n, each in enumerate(plan.checks)]
     named += [(f"negative_controls.{n}", each, list(MEASURES)) for n, each in enumerate(plan.negative_controls)]
+    if plan.schools is not None:
+        from belonging_research.checks.schools import SCHOOL_CHECKS
+        from belonging_research.panel.schools import ABSENCE, EVENTS
+
+        own, built = plan.schools, [ABSENCE, *EVENTS]
+        named += [(f"schools.outcomes.{n}.name", each.name, built) for n, each in enumerate(own.outcomes)]
+        named += [(f"schools.checks.{n}", each, list(SCHOOL_CHECKS)) for n, each in enumerate(own.checks)]
     for key, name, known in named:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
@@ -251,8 +258,8 @@ def simulated_dry_run(plan: Plan, path: Path, out: Path) -> list[str]:
     ]
 
 
-def simulated_folder(plan: Plan) -> Path:
-    """Make up the plan's figures and return their folder.
+def simulated_folders(plan: Plan) -> tuple[Path, ...]:
+    """Make up the plan's published figures, and its council's own tables where it has a school layer.
 
     Raises
     ------
@@ -263,16 +270,16 @@ def simulated_folder(plan: Plan) -> Path:
     """
     if not plan.simulated:
         raise PlanError(f"plan {plan.study} is for real figures; only a simulated one can be made up.")
-    from belonging_research.simulate import simulated_data
+    from belonging_research.simulate import simulated_county, simulated_data
 
     try:
-        folder: Path = simulated_data(plan)
+        public: Path = simulated_data(plan)
+        return (public, simulated_county()) if plan.schools else (public,)
     except OSError as error:
         raise SourceError(
             f"{error.filename or 'data/simulated'}: cannot be written ({error.strerror}). Made-up figures go to "
             "data/simulated; free that place, or start in a folder that you may write to."
         ) from None
-    return folder
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -283,7 +290,8 @@ def simulate(plan_name: str) -> None:
     They have the Department's layouts; the truth lies beside them.
     """
     one_thread()
-    click.echo(f"Written to {simulated_folder(sound_plan(find_plan(plan_name)))}")
+    for folder in simulated_folders(sound_plan(find_plan(plan_name))):
+        click.echo(f"Written to {folder}")
 
 
 @cli.command(epilog=EXIT_CODES)

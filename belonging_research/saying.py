@@ -61,6 +61,13 @@ def promises(plan: Plan) -> list[str]:
         for each in plan.outcomes
     ]
     lines += [f"look        {k.report_year} at {k.alpha:g}: {', '.join(k.outcomes)}" for k in plan.looks]
+    if plan.schools is not None:
+        own = plan.schools
+        lines.append(
+            f"schools     {', '.join(own.post)} at {own.alpha:g}; pupils on roll in January of {own.baseline} followed; "
+            f"{len(own.checks)} checks; policy {own.policy}"
+        )
+        lines += [f"schools     {each.name}: {each.role}, at least {each.sesoi:g} matters" for each in own.outcomes]
     return [*lines, "The plan is sound."]
 
 

@@ -163,7 +163,7 @@ def other_estimators(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tupl
     return (answer(name, status, "caution", sentence, value=abs(shift), limit=limit),)
 
 
-def coverage_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def followed(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
     """Caution: over a fifth of the pupils who were to be followed are no longer in the data at the end."""
     panel = study.absence()
     of = max((each.of for each in panel.leavers), default=0)
@@ -171,7 +171,7 @@ def coverage_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Che
     followed = 1 - gone / of if of else 1.0
     sentence = f"At the end {100 * followed:.0f}% of the pupils who were to be followed were still in the data."
     status: Status = "pass" if followed >= LEAST_FOLLOWED else "fail"
-    return (answer("coverage", status, "caution", sentence, value=followed, limit=LEAST_FOLLOWED),)
+    return (answer("followed", status, "caution", sentence, value=followed, limit=LEAST_FOLLOWED),)
 
 
 SCHOOL_CHECKS: Mapping[str, Callable[[Estimate, SchoolStudy, Plan], tuple[CheckResult, ...]]] = {
@@ -182,7 +182,7 @@ SCHOOL_CHECKS: Mapping[str, Callable[[Estimate, SchoolStudy, Plan], tuple[CheckR
     "spill_over": spill_over,
     "weights": weights,
     "other_estimators": other_estimators,
-    "coverage": coverage_of,
+    "followed": followed,
 }
 
 

@@ -23,13 +23,14 @@ from belonging_research.disclosure.payload import (
 )
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
-from belonging_research.findings import Finding, withhold
+from belonging_research.findings import Finding, SchoolAssessment, withhold
 from belonging_research.plan import SecrecyPolicy
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 _TOKEN = object()
 WITHHELD = "withheld"
+_STARTS = Measures(pupils=("pupils",), schools=("schools",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Cleared(Generic[T_co]):
 
 
 def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = "") -> Cleared[T]:
-    """Let an Estimate, a Finding, a tuple of Findings or a table through, as the plan's policy allows.
+    """Let an Estimate, a Finding, a tuple of Findings, a study's schools or a table through, as the policy allows.
 
     Under a policy with thresholds a table needs ``counts``: which columns count pupils or schools, which are
     rates, which row is a total. ``name`` is the table's lasting name (its CSV, its id in ``results.json``).
@@ -71,6 +72,8 @@ def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = ""
         cleared = _clear_table(item, door, counts, name)
     elif isinstance(item, Estimate):
         cleared = _clear_estimate(item, door, name)
+    elif isinstance(item, SchoolAssessment):
+        cleared = _clear_schools(item, door, name)
     elif isinstance(item, Finding):
         one = _clear_findings((item,), door, name)
         cleared = _made(one.value[0], door, door.entry(one.entry))
@@ -95,6 +98,8 @@ def vouch(cleared: Cleared[Any]) -> None:
     entry, value = cleared.door.entry(cleared.entry), cleared.value
     if isinstance(value, pa.Table):
         same = canonical(table_content(value)) == canonical({key: entry.payload[key] for key in ("columns", "rows")})
+    elif isinstance(value, SchoolAssessment):
+        same = not value.findings or digest(_findings_payload(value.findings)) == entry.digest
     elif isinstance(value, Estimate):
         same = digest({"estimate": estimate_content(value)}) == entry.digest
     else:
@@ -153,6 +158,21 @@ def _clear_findings(findings: tuple[Finding, ...], door: Door, name: str) -> Cle
     released = tuple(safe)
     payload = _findings_payload(released)
     return _made(released, door, door.record("finding", payload, name=name, reasons=reasons, layer=layer))
+
+
+def _clear_schools(assessment: SchoolAssessment, door: Door, name: str) -> Cleared[SchoolAssessment]:
+    """Findings and starts of schools, each under the policy of the council's own figures.
+
+    Its entry is that of its findings; where there are none, a table that says why.
+    """
+    if not assessment.findings:
+        why = pa.table({"reason": pa.array(list(assessment.left_out), pa.string())})
+        content = {**table_content(why), "measures": measures_content(Measures())}
+        return _made(assessment, door, door.record("table", content, name=name or "schools_not_said"))
+    findings = _clear_findings(assessment.findings, door, name)
+    starts = _clear_table(assessment.starts, door, _STARTS, "school_starts")
+    safe = dataclasses.replace(assessment, findings=findings.value, starts=starts.value)
+    return _made(safe, door, door.entry(findings.entry))
 
 
 def _findings_payload(findings: Sequence[Finding]) -> dict[str, Any]:

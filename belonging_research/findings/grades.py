@@ -18,7 +18,7 @@ ATTRITION_FLOOR = 0
 BALANCE: Bands = ((0.05, 5), (0.25, 3))
 BALANCE_FLOOR = 1
 
-COVERAGE_CHECK = "coverage"
+COVERAGE_CHECKS = ("coverage", "followed")  # of councils' registers; of the pupils to be followed
 
 
 def banded(value: float | None, bands: Bands, floor: int) -> int | None:
@@ -67,7 +67,7 @@ def uncovered_share(row: Candidate) -> float | None:
     """The share not covered: the caller's, else 1 less the value of the coverage check, else unknown."""
     if row.uncovered is not None:
         return row.uncovered
-    covered = next((check.value for check in row.checks if check.name == COVERAGE_CHECK), None)
+    covered = next((check.value for check in row.checks if check.name in COVERAGE_CHECKS), None)
     return None if covered is None else 1 - covered
 
 

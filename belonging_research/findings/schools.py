@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,27 +13,10 @@ from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.staggered import SchoolDesign, estimate_schools, ratio_effect
 from belonging_research.findings.judging import judge_all
-from belonging_research.findings.shapes import Candidate, Finding
+from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
+from belonging_research.findings.shapes import Candidate
 from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolStudy
 from belonging_research.plan import Plan
-
-NO_SCHOOLS = "This study has no figures by school, so which intervention did what, and in which schools, is not known."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchoolAssessment:
-    """Findings about schools in the plan's order, a line for each that could not be made, and how starts lay.
-
-    ``starts``: one row a half-term in which schools started, and one for those that had not by the end: columns
-    starts, schools, pupils. ``interventions``: what was started, by name. ``findings`` is empty, and ``left_out`` says
-    why, where the study has no figures by school.
-    """
-
-    findings: tuple[Finding, ...]
-    left_out: tuple[str, ...]
-    starts: pa.Table
-    interventions: tuple[str, ...]
-    every_school_starts: bool
 
 
 def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None = None) -> SchoolAssessment:
@@ -89,7 +72,11 @@ def estimate_of(study: SchoolStudy, outcome: str) -> Estimate:
             plan_digest=plan.digest, registered=True,
         )  # fmt: skip
         made = estimate_schools(panel, design, rng=rng)
-        return replace(made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel))
+        schools = dict(zip(panel.schools, panel.adoption, strict=True))
+        return replace(
+            made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel), n_units=len(schools),
+            n_treated=sum(start is not None for start in schools.values()),
+        )  # fmt: skip
     return replace(_ratio(study, panel, outcome, rng), base=base, post=post, imbalance=_imbalance(panel))
 
 

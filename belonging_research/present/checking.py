@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from belonging_research.disclosure import Cleared
+from belonging_research.disclosure import Cleared, vouch
 from belonging_research.errors import DisclosureError
-from belonging_research.findings import Finding
+from belonging_research.findings import Finding, SchoolAssessment
 from belonging_research.present import words_checks
 from belonging_research.present.display import Picture, Sheet, Text, seal_sheet
 from belonging_research.present.story import Quoted, as_findings, quote_table, scale_of, short_name
 
+_WHY = "There are no figures by school, or the plan does not test them this year."
 _HEADINGS = {
     "check": "Check",
     "status": "Status",
@@ -22,21 +23,33 @@ _HEADINGS = {
 
 
 def checked(cleared: Cleared[Any]) -> Finding:
-    """The one finding of a `Cleared`, after asking the ledger for it.
+    """The one finding of a `Cleared`, or the lead one of its schools, after asking the ledger for it.
 
     Raises
     ------
     DisclosureError
         If it is not one finding with checks, or was changed after it was cleared.
     """
-    findings = as_findings(cleared)
+    if isinstance(cleared.value, SchoolAssessment):
+        vouch(cleared)
+        findings = tuple(each for each in cleared.value.findings if each.checks)[:1]
+    else:
+        findings = as_findings(cleared)
     if len(findings) != 1 or not findings[0].checks:
         raise DisclosureError("a list or picture of checks needs one Finding that was checked.")
     return findings[0]
 
 
+def is_without_checks(cleared: Cleared[Any]) -> bool:
+    """Whether it is a study's schools of which nothing was tested."""
+    value = cleared.value
+    return isinstance(value, SchoolAssessment) and not any(each.checks for each in value.findings)
+
+
 def sheet_of_checks(cleared: Cleared[Any], title: str = "") -> Sheet:
     """A sealed list of the checks: how much each weighs, its status, what was found in a sentence."""
+    if is_without_checks(cleared):
+        return seal_sheet(cleared, title or "School by school: nothing to check", {"why": "Why"}, [[_WHY]])
     finding = checked(cleared)
     rows = [
         [
@@ -69,7 +82,7 @@ def failed_checks(cleared: Cleared[Any]) -> Picture | Text:
 
         return plot(cleared, "failed")
     tally = f"{short_name(finding.label)}: {words_checks.tally(finding.checks)}"
-    measure = scale_of(finding, cleared.door.policy.rate_decimals)
+    measure = scale_of(finding, cleared.door.plan.policy_of(finding.layer).rate_decimals)
     said = words_checks.numberless(failed) or "No check failed, so there is nothing to draw."
     found = [Quoted(finding=finding.id, quantity="checks", value=float(len(finding.checks)), printed=tally)]
     found += [

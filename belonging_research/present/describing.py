@@ -7,13 +7,15 @@ from typing import Any
 import pyarrow as pa
 
 from belonging_research.disclosure import Cleared, vouch
+from belonging_research.findings import SchoolAssessment
+from belonging_research.present import words_schools
 from belonging_research.present.audiences import audience_of
 from belonging_research.present.display import Text
 from belonging_research.present.story import as_findings, quoted_table, tell
 
 
 def describe(cleared: Cleared[Any], audience: str, *, levels: Cleared[pa.Table] | None = None) -> Text:
-    """One finding, or a study's findings as a first screen, in the words of ``audience``.
+    """One finding, a study's findings as a first screen, or its schools, in the words of ``audience``.
 
     ``levels`` is a cleared table of columns group, outcome, period, value (rates, proportions) with which the
     place is set beside similar ones; without it, the estimate's own path is told.
@@ -23,7 +25,10 @@ def describe(cleared: Cleared[Any], audience: str, *, levels: Cleared[pa.Table] 
     DisclosureError
         If the audience has no wording yet, or a value was changed after it was cleared.
     """
-    findings, reader = as_findings(cleared), audience_of(audience)
+    reader = audience_of(audience)
+    if isinstance(cleared.value, SchoolAssessment):
+        return _of_schools(cleared, audience)
+    findings = as_findings(cleared)
     if levels is not None:
         vouch(levels)
     stories = [tell(each, cleared.door, None if levels is None else levels.value) for each in findings]
@@ -32,4 +37,13 @@ def describe(cleared: Cleared[Any], audience: str, *, levels: Cleared[pa.Table] 
     entries = (cleared.entry,) if levels is None else (cleared.entry, levels.entry)
     quoted = quoted_table(stories)
     seal = cleared.door.seal("text", page, entries, mime="text/html", title=title, table=quoted)
+    return Text(title=title, html=page, audience=audience, quoted=quoted, seal=seal)
+
+
+def _of_schools(cleared: Cleared[SchoolAssessment], audience: str) -> Text:
+    vouch(cleared)
+    stories = [tell(each, cleared.door) for each in cleared.value.findings]
+    page, title = words_schools.page(cleared.value, stories), words_schools.headline(stories)
+    quoted = quoted_table(stories)
+    seal = cleared.door.seal("text", page, (cleared.entry,), mime="text/html", title=title, table=quoted)
     return Text(title=title, html=page, audience=audience, quoted=quoted, seal=seal)

@@ -29,6 +29,13 @@ CHECKS: Mapping[str, str] = {
     "contaminated_donors": "the best guess changes without councils that may have been affected too",
     "negative_control": "something that nothing here could move has moved",
     "other_events": "other things happened here at the same time",
+    "allocation": "when schools started was not decided by lot",
+    "pre_trends": "schools that started were moving apart from the others before they did",
+    "exits": "pupils who left the figures could turn the answer round",
+    "spill_over": "the best guess moves without pupils who changed to schools of another pyramid",
+    "weights": "the best guess moves with whether pupils, half-days or schools count alike",
+    "other_estimators": "other sound ways of comparing schools do not agree",
+    "followed": "too many of the pupils to be followed are no longer in the figures",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from belonging_research.disclosure import Cleared, vouch
-from belonging_research.findings import Finding
+from belonging_research.findings import Finding, SchoolAssessment
 from belonging_research.plan import Plan
 from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
@@ -45,7 +45,7 @@ def tabulate(
     checks: bool = False,
     levels: Cleared[pa.Table] | None = None,
 ) -> Sheet:
-    """A sealed table of all outcomes (findings), of the checks of one finding (``checks``), or of a cleared table.
+    """A sealed table of all outcomes (findings), one finding's ``checks``, schools' starts, or a cleared table.
 
     For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
     (rates are proportions: ``percent``, ``per_100``, ``points``; ``rate`` as its row's outcome is said, ``outcome`` as
@@ -60,9 +60,12 @@ def tabulate(
     if isinstance(cleared.value, pa.Table):
         vouch(cleared)
         return _of_table(cleared, title, headings, formats or {})
-    findings = as_findings(cleared)
     if checks:
         return sheet_of_checks(cleared, title)
+    if isinstance(cleared.value, SchoolAssessment):
+        vouch(cleared)
+        return _of_starts(cleared, title)
+    findings = as_findings(cleared)
     table = None if levels is None else levels.value
     stories = [tell(finding, cleared.door, table) for finding in findings]
     missing = _NO_FIGURE if table is None else _NOT_READ
@@ -110,6 +113,22 @@ def _outcome_name(finding: Finding, name: str) -> str:
 
 def _status(finding: Finding) -> str:
     return {"census": "yearly", "daily": "provisional (daily returns)", "register": "registers"}[finding.source]
+
+
+def _of_starts(cleared: Cleared[SchoolAssessment], title: str) -> Sheet:
+    """When schools began, half-term by half-term, and how many pupils are followed in each."""
+    names = {"starts": "Began in", "schools": "Schools", "pupils": "Pupils followed"}
+    rows = [
+        [_half_term(row["starts"]), *(_cell(row[name], "count", 0) for name in ("schools", "pupils"))]
+        for row in cleared.value.starts.to_pylist()
+    ]
+    return seal_sheet(cleared, title, names, rows or [["no figures by school", "none", "none"]])
+
+
+def _half_term(label: str) -> str:
+    """``"2024/25 HT3"`` as readers say it: "half-term 3 of 2024 to 2025"."""
+    period, _, number = label.partition(" HT")
+    return f"half-term {number} of {year(period)}" if number else label
 
 
 def _of_table(

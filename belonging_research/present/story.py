@@ -150,16 +150,19 @@ def as_findings(cleared: Cleared[Finding] | Cleared[tuple[Finding, ...]]) -> tup
 
 def tell(finding: Finding, door: Door, levels: pa.Table | None = None) -> Story:
     """The story of a finding. ``levels`` has columns group, outcome, period, value (rates, proportions)."""
-    measure = scale_of(finding, door.policy.rate_decimals)
-    trends = trends_of(finding, door.plan, levels)
+    of_schools = finding.layer == "school" and door.plan.schools is not None
+    plan = door.plan.of_schools if of_schools else door.plan
+    measure = scale_of(finding, door.plan.policy_of(finding.layer).rate_decimals)
+    # A school finding is about starting, whenever that was: it has no years to set beside other councils'.
+    trends = () if of_schools else trends_of(finding, door.plan, levels)
     return Story(
         finding=finding,
-        plan=door.plan,
+        plan=plan,
         scale=measure,
         name=short_name(finding.label),
         subject=subject(finding.label),
         trends=trends,
-        quoted=(*_said_levels(finding, trends, measure), *_said_effects(finding, door.plan, measure)),
+        quoted=(*_said_levels(finding, trends, measure), *_said_effects(finding, plan, measure)),
         stamp=door.stamp,
     )
 

@@ -35,6 +35,13 @@ NAMES: Mapping[str, str] = {
     "contaminated_donors": "Same without councils affected too",
     "negative_control": "Unmoved, as it should be",
     "other_events": "Known event at the same time",
+    "allocation": "Starts were decided by lot, or blind to absence",
+    "pre_trends": "No moving apart before the start",
+    "exits": "Same at worst and at best for pupils who left",
+    "spill_over": "Same without pupils who changed pyramid",
+    "weights": "Same however pupils and schools are weighed",
+    "other_estimators": "Other ways of comparing schools agree",
+    "followed": "The pupils are still in the figures",
 }
 STANDINGS: Mapping[Standing, str] = {
     "pass": "passed",
@@ -50,18 +57,21 @@ GROUPS: Mapping[Severity, str] = {
 }
 SEVERITIES: Mapping[Severity, str] = {"fatal": "no answer without it", "serious": "serious", "caution": "caution"}
 # Failed below its limit rather than above it.
-AT_LEAST = frozenset({"false_start", "coverage", "settled", "breakdown", "specifications", "negative_control"})
+AT_LEAST = frozenset(
+    {"false_start", "coverage", "settled", "breakdown", "specifications", "negative_control", "pre_trends", "followed"}
+)
 METHODS: Mapping[str, str] = {
     "ridge_augmented_synthetic_control": "corrected mix",
     "synthetic_control": "plain mix",
     "synthetic_difference_in_differences": "mix of changes",
     "difference_in_differences": "change, all councils",
     "neighbours_difference_in_differences": "change, similar councils",
+    "group_time_effects": "schools that started, beside those that had not",
 }
 FIGURES: Mapping[str, str] = {"census": "yearly figures", "daily": "daily figures", "register": "registers"}
 
-_CHANCES = frozenset({"false_start", "negative_control"})
-_SHARES = frozenset({"coverage", "largest_weight", "specifications"})
+_CHANCES = frozenset({"false_start", "negative_control", "pre_trends"})
+_SHARES = frozenset({"coverage", "largest_weight", "specifications", "followed", "allocation"})
 _TIMES = frozenset({"support", "breakdown"})
 
 

@@ -70,7 +70,7 @@ def _ruled_out(story: Story) -> list[str]:
         f"{said['range that rules out']} range."
         for each in ruled_out
     ]
-    if ruled_out and story.finding.outcome == _COMPARED_IN_EVERY_WAY:
+    if ruled_out and (story.finding.layer, story.finding.outcome) == ("county", _COMPARED_IN_EVERY_WAY):
         sentences.append(
             "Other ways of comparing may leave it possible: “How well does the answer hold?” shows them side by side."
         )

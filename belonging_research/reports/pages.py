@@ -192,13 +192,18 @@ def index_page(
     )
 
 
+# What `describe` marks the part about schools with.
+BY_SCHOOL = 'class="by-school"'
+
+
 def council_page(shell: Shell, plan: Plan, rendered: Rendered) -> str:
     """The page for council and governors, from the cleared displays of the audience notebook alone.
 
     The display that holds a ``first-screen`` leads; the notebook's words and code stay on its own page.
     """
     screens = [each for each in rendered.displays if "first-screen" in each.html]
-    others = [each for each in rendered.displays if each not in screens[:1]]
+    by_school = [each for each in rendered.displays if BY_SCHOOL in each.html]
+    others = [each for each in rendered.displays if each not in (*screens[:1], *by_school)]
     lead = screens[0].html if screens else ""
     more = "\n".join(each.html for each in others)
     return page(
@@ -207,6 +212,7 @@ def council_page(shell: Shell, plan: Plan, rendered: Rendered) -> str:
         "council.html",
         f"{plan.place}: what happened, and was it more than elsewhere?",
         screen=safe(_with_headings(lead)),
+        by_school=safe("\n".join(each.html for each in by_school)),
         more=safe(f"<h2>Pictures and tables</h2>\n{deeper(more, 1)}" if more else ""),
         # With a contact in the plan the first screen already ends with whom to ask.
         ask="" if plan.contact else "The council has not yet said whom to ask about this report.",
@@ -225,9 +231,15 @@ def _privacy(plan: Plan) -> str:
     if plan.simulated:
         return "No. The figures are made up, so no child is in them."
     if plan.policy == "as_published":
+        own = (
+            " School by school they are the council’s own, with small numbers hidden and others rounded, so that no "
+            "child and no school can be recognised."
+            if plan.schools is not None
+            else ""
+        )
         return (
             "Only in totals: these are figures that the Department for Education has published for whole "
-            "councils. There are no names and no records of any pupil in this report."
+            f"councils.{own} There are no names and no records of any pupil in this report."
         )
     return (
         "Only in totals: small numbers are hidden and others rounded, so that no child can be recognised. "
@@ -237,8 +249,10 @@ def _privacy(plan: Plan) -> str:
 
 def _made_of(plan: Plan) -> str:
     if plan.simulated:
-        return "Made-up figures in the form of the Department for Education’s."
-    return f"Figures of {plan.place} and of other councils in {plan.country}."
+        own = " and of a council’s own records" if plan.schools is not None else ""
+        return f"Made-up figures in the form of the Department for Education’s{own}."
+    own = f", and {plan.place}’s own records of its schools" if plan.schools is not None else ""
+    return f"Figures of {plan.place} and of other councils in {plan.country}{own}."
 
 
 def runs_page(runs: Sequence[Mapping[str, str]]) -> str:

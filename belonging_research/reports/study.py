@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from belonging_research.reports.writing import (
     write_atomically,
 )
 from belonging_research.sources import Extract, load_extract
+from belonging_research.sources.council import is_council_extract, read_council_extract, source_files
 
 Progress = Callable[[str, int, int], None]
 # Only `publish`, with its sign-offs, takes the mark away.
@@ -146,7 +147,9 @@ def _prepare(
     chosen = notebooks[0].name if only is not None else None
     if only is not None and notebooks[0].reads_ledgers:
         raise CommandError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
-    extract = _extract(plan, data, report_year, asked)
+    councils = [path for path in data if is_council_extract(path)]
+    extract = _extract(plan, tuple(path for path in data if path not in councils), report_year, asked)
+    extract = _with_council(extract, plan, councils)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
         digests, report_year=extract.report_year, data_as_at=extract.data_as_at, asked=extract.asked,
@@ -176,6 +179,22 @@ def _extract(plan: Plan, data: tuple[Path, ...], report_year: str | None, asked:
     if year == extract.report_year:
         return extract
     return load_extract(data, plan, through=year, data_as_at=asked)
+
+
+def _with_council(extract: Extract, plan: Plan, councils: Sequence[Path]) -> Extract:
+    """The extract with a council's own tables among its sources, and their digest in its own."""
+    if not councils:
+        return extract
+    if plan.schools is None:
+        raise CommandError(
+            f"--data {councils[0]}: an extract of a council's own tables, but plan {plan.study} has no [schools] that "
+            "would read it. Leave it out, or add that part to the plan."
+        )
+    if len(councils) > 1:
+        raise CommandError(f"--data: {len(councils)} extracts of a council's own tables; give the one to be read.")
+    council = read_council_extract(councils[0])
+    files = (*extract.files, *source_files(council, plan.policy_of("school")))
+    return replace(extract, files=files, digest=sha256_of(f"{extract.digest} {council.digest}"))
 
 
 def latest_year(plan: Plan, extract: Extract) -> str:
@@ -305,12 +324,11 @@ def _release(run: _Run, restricted: Path) -> Released:
 
 
 def _truth(run: _Run) -> Truth | None:
-    folder = next((path for path in run.data if (path / "truth.json").is_file()), None)
-    if folder is None or not run.plan.simulated:
+    if not run.plan.simulated:
         return None
-    from belonging_research.simulate import read_truth
+    from belonging_research.simulate import truth_beside
 
-    truth: Truth = read_truth(folder)
+    truth: Truth | None = truth_beside(run.data)
     return truth
 
 

@@ -78,6 +78,17 @@ def simulated_data(plan: Plan, folder: Path | None = None) -> Path:
     return target
 
 
+def simulated_county() -> Path:
+    """The folder of the made-up county that a plan's school layer reads, written where it is missing or out of date.
+
+    Raises as :func:`simulate.county.write_simulated_county`.
+    """
+    # Late: county imports this module's project_root.
+    from belonging_research.simulate.county import COUNTY_WORLDS, write_simulated_county
+
+    return write_simulated_county(COUNTY_WORLDS[DEFAULT])
+
+
 def project_root() -> Path:
     """The nearest folder, from the current one upwards, with a ``pyproject.toml``; else the current one."""
     here = Path.cwd()

@@ -15,7 +15,7 @@ from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding
 from belonging_research.plan import OutcomePlan, Plan
 from belonging_research.present import words_checks, words_council
-from belonging_research.present.checking import checked
+from belonging_research.present.checking import checked, is_without_checks
 from belonging_research.present.display import Picture
 from belonging_research.present.figures import (
     checks,
@@ -121,10 +121,12 @@ def _interval(cleared: Cleared[Any], title: str | None) -> Drawing:
 
 
 def _measure(finding: Finding, cleared: Cleared[Any]) -> Scale:
-    return scale_of(finding, cleared.door.policy.rate_decimals)
+    return scale_of(finding, cleared.door.plan.policy_of(finding.layer).rate_decimals)
 
 
 def _checks(cleared: Cleared[Any], title: str | None) -> Drawing:
+    if is_without_checks(cleared):
+        return nothing_to_draw("School by school", cleared.door.stamp)
     finding = checked(cleared)
     shown = f"{short_name(finding.label)}: {words_checks.tally(finding.checks)}"
     measure = _measure(finding, cleared)

@@ -7,7 +7,8 @@ share every draw.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -66,31 +67,52 @@ class CountyTruth:
     code: str
     cells: tuple[TruthCell, ...]
 
-    def effect(self, population: str = "baseline_cohort", **of: object) -> float | None:
+    def effect(
+        self, population: str = "baseline_cohort", *, half_terms: Collection[str] | None = None, **of: object
+    ) -> float | None:
         """Realised effect on overall absence, a proportion of possible half-days, over treated cells.
 
         Weighs half-days: the actual rate less the untreated one, of cells at or after their start. ``of`` narrows it:
-        ``start``, ``half_term``, ``event_time``, ``phase``, ``fsm``. None where no treated half-day is there.
+        ``half_terms``, ``start``, ``event_time``, ``phase``, ``fsm``. None where no treated half-day is there.
         """
-        cells = self._treated(population, of)
+        cells = self._treated(population, half_terms, of)
         possible, untreated = sum(c.possible for c in cells), sum(c.untreated_possible for c in cells)
         if not possible or not untreated:
             return None
         return sum(c.absent for c in cells) / possible - sum(c.untreated_absent for c in cells) / untreated
 
-    def suspension_ratio(self, population: str = "on_roll", **of: object) -> float | None:
+    def effect_on(self, outcome: str, post: Sequence[str]) -> float | None:
+        """The truth of a finding about the baseline cohort over academic years ``post``, in the outcome's unit.
+
+        Overall absence as a proportion, over half-terms of which some pyramid that starts has not yet; suspensions as
+        a log ratio. None for any other outcome.
+        """
+        halves = {each.half_term for each in self.cells if each.half_term[:7] in post}
+        if outcome == "overall_absence_rate":
+            return self.effect("baseline_cohort", half_terms=halves)
+        if outcome != "suspension_rate":
+            return None
+        ratio = self.suspension_ratio("baseline_cohort", half_terms=halves)
+        return math.log(ratio) if ratio else None
+
+    def suspension_ratio(
+        self, population: str = "on_roll", *, half_terms: Collection[str] | None = None, **of: object
+    ) -> float | None:
         """Suspensions that happened over those that would have, of treated cells; None where none would have."""
-        cells = self._treated(population, of)
+        cells = self._treated(population, half_terms, of)
         untreated = sum(c.untreated_suspensions for c in cells)
         return sum(c.suspensions for c in cells) / untreated if untreated else None
 
-    def _treated(self, population: str, of: Mapping[str, object]) -> list[TruthCell]:
+    def _treated(
+        self, population: str, half_terms: Collection[str] | None, of: Mapping[str, object]
+    ) -> list[TruthCell]:
         return [
             cell
             for cell in self.cells
             if cell.population == population
             and cell.event_time is not None
             and cell.event_time >= 0
+            and (half_terms is None or cell.half_term in half_terms)
             and all(getattr(cell, name) == value for name, value in of.items())
         ]
 

@@ -7,6 +7,7 @@ Pupil numbers leave as keyed hashes, births as months, names not at all.
 from __future__ import annotations
 
 from belonging_research.sources.council.account import ReceivedTable
+from belonging_research.sources.council.accounted import source_files
 from belonging_research.sources.council.extract import CouncilExtract, is_council_extract, read_council_extract
 from belonging_research.sources.council.keys import write_new_key
 from belonging_research.sources.council.receiving import Consignment, Received, propose_mapping, receive
@@ -21,6 +22,7 @@ __all__ = [
     "propose_mapping",
     "read_council_extract",
     "receive",
+    "source_files",
     "write_new_key",
     "write_templates",
 ]

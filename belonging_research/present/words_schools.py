@@ -1,0 +1,107 @@
+"""The wording about a council's own schools: what happened where something was started, beside where it was not yet.
+
+For the readers of a council page and for heads. No school is named. The subject is schools since they started, never
+what was started: what else happened in the same schools at the same time is not told apart.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from belonging_research.findings import SchoolAssessment
+from belonging_research.present.bar import verdict_bar
+from belonging_research.present.doubts import because, doubts
+from belonging_research.present.numbers import listed
+from belonging_research.present.story import Story
+from belonging_research.present.words_council import VERDICTS, facts, short
+from belonging_research.present.words_evidence import informs
+
+BY_SCHOOL = "by-school"  # marks the part of a page that is about schools
+OTHERS = "schools that had not started by then"
+
+
+def headline(stories: Sequence[Story]) -> str:
+    """The lead answer in one line."""
+    if not stories:
+        return "School by school: no figures"
+    lead = stories[0]
+    return f"{lead.subject} in schools since they started: {short(lead).lower()}"
+
+
+def page(assessment: SchoolAssessment, stories: Sequence[Story]) -> str:
+    """Everything about schools as HTML: what was compared, then each outcome with its answer."""
+    if not stories:
+        return f'<div class="{BY_SCHOOL}">\n{_paragraph(assessment.left_out)}\n</div>'
+    parts = [f'<div class="{BY_SCHOOL}">', _paragraph(_compared(assessment))]
+    for story in stories:
+        parts += [f"<h3>{html.escape(story.name)}</h3>", _answer(story)]
+    if assessment.left_out:
+        parts.append(_paragraph([f"Not worked out: {listed(list(assessment.left_out))}."]))
+    return "\n".join([*parts, "</div>"])
+
+
+def _compared(assessment: SchoolAssessment) -> list[str]:
+    what = listed([f"“{name}”" for name in assessment.interventions])
+    several = len(assessment.interventions) > 1
+    said = [
+        f"Started in some schools before others: {what}. Schools that had started are set beside {OTHERS}, by how each "
+        "had changed since before. The pupils on roll before anything began are followed, whatever school they went to "
+        "later, so that pupils who come or go cannot make a difference by themselves.",
+    ]
+    if several:
+        said.append("The answers are about starting the first of these, not about one of them apart from the others.")
+    if assessment.every_school_starts:
+        said.append(
+            "In the end every school started, so this is the extra of starting earlier, not the difference that "
+            "starting made as a whole."
+        )
+    return said
+
+
+def _answer(story: Story) -> str:
+    answer = f"<p><strong>{short(story)}.</strong> {html.escape(verdict(story), quote=False)}</p>"
+    if story.assessed is None:
+        return answer
+    return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph([*informs(story), *_noticed(story)])}"
+
+
+def verdict(story: Story) -> str:
+    """The verdict in one sentence, failed checks named in it."""
+    finding, but = story.finding, doubts(story)
+    subject, low = story.subject, f"{story.subject[:1].lower()}{story.subject[1:]}"
+    if finding.suppressed is not None:
+        return f"{subject} in these schools is withheld, so that no child and no school can be recognised."
+    if finding.verdict == "not_assessed":
+        due = f"; it is to be told in {story.due}" if story.due else ""
+        return f"{subject} in schools since they started is not assessed yet{due}."
+    if finding.rule == 1:
+        return f"{subject} in schools since they started is described only; the plan gives it no verdict{but}."
+    if finding.verdict == "cannot_tell":
+        return (
+            f"We cannot tell whether {low} in schools that started differed from what {OTHERS} lead one to "
+            f"expect{because(story)}{but}."
+        )
+    if finding.verdict == "as_expected":
+        return (
+            f"{subject} in schools since they started was about as expected: any difference from what {OTHERS} lead "
+            f"one to expect is smaller than {story.said['smallest size']}, the smallest that was set {story.set_how} "
+            f"as worth having{but}."
+        )
+    matter = "by enough to matter" if finding.enough_to_matter else (
+        f"whether by enough to matter ({story.said['smallest size']}) is not settled"
+    )  # fmt: skip
+    return (
+        f"{subject} in schools since they started was {VERDICTS[finding.verdict].lower()}: {story.said['best guess']} "
+        f"than {OTHERS} lead one to expect, {matter}{but}."
+    )
+
+
+def _noticed(story: Story) -> list[str]:
+    if "noticed 4 in 5" not in story.said:
+        return []
+    return [f"A difference of {story.said['noticed 4 in 5']} would have been noticed 4 times in 5."]
+
+
+def _paragraph(sentences: Sequence[str]) -> str:
+    return f"<p>{html.escape(' '.join(sentences), quote=False)}</p>"
