@@ -64,8 +64,8 @@ def promises(plan: Plan) -> list[str]:
     if plan.schools is not None:
         own = plan.schools
         lines.append(
-            f"schools     {', '.join(own.post)} at {own.alpha:g}; pupils on roll in January of {own.baseline} followed; "
-            f"{len(own.checks)} checks; policy {own.policy}"
+            f"schools     {', '.join(own.post)} at {own.alpha:g}; pupils on roll in January of {own.baseline} are "
+            f"followed; {len(own.checks)} checks; policy {own.policy}"
         )
         lines += [f"schools     {each.name}: {each.role}, at least {each.sesoi:g} matters" for each in own.outcomes]
     return [*lines, "The plan is sound."]

@@ -184,7 +184,7 @@ def test_run_alone_simulates_first(
     calls: dict[str, Any], simulated_plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     """With neither plan nor data the default plan is simulated, and the study reads what was made up."""
-    monkeypatch.setattr(command_line, "find_plan", lambda name: {"simulated_public": simulated_plan}[name])
+    monkeypatch.setattr(command_line, "find_plan", lambda name: {"simulated_county": simulated_plan}[name])
     assert command_line.answer(["run"]) == 0
     assert calls["simulated"] == "dorset_public"
     assert calls["data"] == (simulated_plan.parent / "made_up",)

@@ -34,12 +34,24 @@ def run(belonging: CommandLine, home: Path) -> Run:
     return Run(done=belonging("run", "--out", home / "out", cwd=home), out=home / "out")
 
 
+def made_up(home: Path) -> tuple[Path, Path]:
+    """The figures that a run makes up: published ones, and a council's own tables."""
+    return home / "data" / "simulated" / "simulated_county", home / "data" / "simulated" / "county_known_effect"
+
+
+def on_made_up(home: Path) -> tuple[object, ...]:
+    """The options that name the plan and figures of a run without any."""
+    public, council = made_up(home)
+    return "--plan", "simulated_county", "--data", public, "--data", council
+
+
 def test_it_needs_nothing(run: Run, home: Path) -> None:
     """No plan, no data, no year: exit code 0, figures and truth below the folder, and a page to open."""
     assert run.done.returncode == 0, run.done.stderr
     assert "Traceback" not in run.done.stderr
     assert "Warning" not in run.done.stderr
-    assert (home / "data" / "simulated" / "simulated_public" / "truth.json").is_file()
+    for folder in made_up(home):
+        assert (folder / "truth.json").is_file()
     assert Path(run.done.stdout.splitlines()[-1].removeprefix("Open ")) == run.released / "index.html"
     assert {path.name for path in home.iterdir()} == {"data", "out"}
 
@@ -124,8 +136,7 @@ def test_the_same_run_again_is_kept(run: Run, belonging: CommandLine, home: Path
     assert again.returncode == 0, again.stderr
     assert "already there" in again.stdout
     assert "notebook" not in again.stderr
-    data = home / "data" / "simulated" / "simulated_public"
-    dry = belonging("run", "--plan", "simulated_public", "--data", data, "--out", run.out, "--dry-run", cwd=home)
+    dry = belonging("run", *on_made_up(home), "--out", run.out, "--dry-run", cwd=home)
     assert "already there" in dry.stdout
     assert files_of(home) == before
 
@@ -145,8 +156,7 @@ def stop(
     belonging: CommandLine, home: Path, out: Path, *, after: str, wait: float, by: signal.Signals = signal.SIGKILL
 ) -> Stopped:
     """Start a run on the figures that were made up, and stop its whole process group a while after a line."""
-    data = home / "data" / "simulated" / "simulated_public"
-    process = belonging.start("run", "--plan", "simulated_public", "--data", data, "--out", out, "--jobs", 1, cwd=home)
+    process = belonging.start("run", *on_made_up(home), "--out", out, "--jobs", 1, cwd=home)
     assert process.stderr is not None
     said = []
     try:
@@ -214,10 +224,7 @@ def test_stopped_at_any_moment_it_goes_on(run: Run, belonging: CommandLine, home
     while_writing = stop(belonging, home, out, after="writing pages", wait=0.05)
     whole_or_nothing(out)
     finished = done_in(out) or finished
-    last = belonging(
-        "run", "--plan", "simulated_public", "--data", home / "data" / "simulated" / "simulated_public", "--out", out,
-        "--jobs", 1, cwd=home,
-    )  # fmt: skip
+    last = belonging("run", *on_made_up(home), "--out", out, "--jobs", 1, cwd=home)
     assert last.returncode == 0, (last.stderr, while_writing.said)
     again = Run(done=last, out=out)
     assert differing(again.released, run.released) == []
@@ -231,16 +238,17 @@ def test_stopped_at_any_moment_it_goes_on(run: Run, belonging: CommandLine, home
 @pytest.mark.skipif(os.name == "nt", reason="stops a process group")
 def test_figures_are_made_up_whole_or_not_at_all(belonging: CommandLine, home: Path, run: Run, tmp_path: Path) -> None:
     """Killed while it writes them, no folder of figures is there; the next time they are those of any other day."""
-    process = belonging.start("simulate", cwd=tmp_path)
+    process = belonging.start("simulate", "--plan", "simulated_county", cwd=tmp_path)
     place = tmp_path / "data" / "simulated"
     deadline = time.monotonic() + 60
     while not list(place.glob(".*.partial/*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    assert not (place / "simulated_public").exists()
-    assert belonging("simulate", cwd=tmp_path).returncode == 0
-    assert differing(place / "simulated_public", home / "data" / "simulated" / "simulated_public") == []
+    assert not (place / "simulated_county").exists()
+    assert belonging("simulate", "--plan", "simulated_county", cwd=tmp_path).returncode == 0
+    for folder in made_up(home):
+        assert differing(place / folder.name, folder) == []
 
 
 def test_the_record_tells_what_was_left_out(run: Run) -> None:

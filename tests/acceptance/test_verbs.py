@@ -18,7 +18,7 @@ VERBS = ("run", "simulate", "validate", "plan", "plan check", "doctor")
 def home(belonging: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which figures were made up."""
     folder = tmp_path_factory.mktemp("verbs")
-    done = belonging("simulate", cwd=folder)
+    done = belonging("simulate", "--plan", "simulated_public", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"Written to {folder / 'data' / 'simulated' / 'simulated_public'}\n"
     return folder
@@ -65,7 +65,7 @@ def test_simulate_gives_the_same_files_again(home: Path, belonging: CommandLine)
     assert {Path(name).parent.as_posix() for name in before} == {"data/simulated/simulated_public"}
     truth = json.loads(before["data/simulated/simulated_public/truth.json"])
     assert (truth["study"], truth["name"]) == ("simulated_public", "Larkvale")
-    assert belonging("simulate", cwd=home).returncode == 0
+    assert belonging("simulate", "--plan", "simulated_public", cwd=home).returncode == 0
     assert files_of(home) == before
 
 

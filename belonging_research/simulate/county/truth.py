@@ -29,7 +29,7 @@ COUNTY_SCHEMA = "belonging-county-truth/1"
 POPULATIONS = ("on_roll", "baseline_cohort")
 _PHASES = ("primary", "secondary", "special")
 _FSM = (True, False, None)
-_MEASURES = (*SESSIONS, "suspensions", "untreated_suspensions")
+_MEASURES = (*SESSIONS, "suspensions", "untreated_suspensions", "pupils_suspended", "untreated_pupils_suspended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class TruthCell:
     were at (intention to treat). ``start``: label of the half-term in which its pyramid begins, None for never or
     none; ``half_term``: such a label (``"2024/25 HT1"``); ``event_time``: half-terms since the start, None without.
     ``fsm``: ever eligible, None where not recorded. Counts are half-days (``school_days``: days) of pupils aged 5 to
-    15 by the counting rules of the published statistics; suspensions are all that were issued there.
+    15 by the counting rules of the published statistics; suspensions are all that were issued there, and
+    ``pupils_suspended`` the pupils who had one or more in the half-term.
     """
 
     population: str
@@ -57,6 +58,8 @@ class TruthCell:
     school_days: int
     suspensions: int
     untreated_suspensions: int
+    pupils_suspended: int
+    untreated_pupils_suspended: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,24 +87,33 @@ class CountyTruth:
     def effect_on(self, outcome: str, post: Sequence[str]) -> float | None:
         """The truth of a finding about the baseline cohort over academic years ``post``, in the outcome's unit.
 
-        Overall absence as a proportion, over half-terms of which some pyramid that starts has not yet; suspensions as
-        a log ratio. None for any other outcome.
+        Overall absence as a proportion; suspensions, and pupils with any in a half-term, as log ratios. None for any
+        other outcome.
         """
         halves = {each.half_term for each in self.cells if each.half_term[:7] in post}
         if outcome == "overall_absence_rate":
             return self.effect("baseline_cohort", half_terms=halves)
-        if outcome != "suspension_rate":
+        counts = {"suspension_rate": "suspensions", "pupils_with_one_or_more_suspensions_rate": "pupils_suspended"}
+        if outcome not in counts:
             return None
-        ratio = self.suspension_ratio("baseline_cohort", half_terms=halves)
+        ratio = self.suspension_ratio("baseline_cohort", half_terms=halves, count=counts[outcome])
         return math.log(ratio) if ratio else None
 
     def suspension_ratio(
-        self, population: str = "on_roll", *, half_terms: Collection[str] | None = None, **of: object
+        self,
+        population: str = "on_roll",
+        *,
+        half_terms: Collection[str] | None = None,
+        count: str = "suspensions",
+        **of: object,
     ) -> float | None:
-        """Suspensions that happened over those that would have, of treated cells; None where none would have."""
+        """Suspensions that happened over those that would have, of treated cells; None where none would have.
+
+        ``count``: ``suspensions``, or ``pupils_suspended`` in each half-term.
+        """
         cells = self._treated(population, half_terms, of)
-        untreated = sum(c.untreated_suspensions for c in cells)
-        return sum(c.suspensions for c in cells) / untreated if untreated else None
+        untreated = sum(getattr(each, f"untreated_{count}") for each in cells)
+        return sum(getattr(each, count) for each in cells) / untreated if untreated else None
 
     def _treated(
         self, population: str, half_terms: Collection[str] | None, of: Mapping[str, object]
@@ -182,10 +194,13 @@ def _add_suspensions(county: County, sums: Ints, group: Ints, known: Any) -> Non
     for at, period in enumerate(county.world.periods):
         own, days = roll.period[events.row] == at, school_days(period)
         half[own] = HALF_TERMS * at + days.half_term[days.teaching][events.start[own] // 2] - 1
-    for column, counted in (("suspensions", events.happens), ("untreated_suspensions", np.ones(len(half), bool))):
-        own = counted & known[events.row]
-        place = (*group[events.row[own]].T, half[own])
-        np.add.at(sums[..., _MEASURES.index(column)], place, 1)
+    for prefix, counted in (("", events.happens), ("untreated_", np.ones(len(half), bool))):
+        own = np.flatnonzero(counted & known[events.row])
+        pupil = roll.pupil[events.row[own]] * county.world.n_periods * HALF_TERMS + half[own]
+        once = own[np.unique(pupil, return_index=True)[1]]
+        for column, chosen in (("suspensions", own), ("pupils_suspended", once)):
+            place = (*group[events.row[chosen]].T, half[chosen])
+            np.add.at(sums[..., _MEASURES.index(f"{prefix}{column}")], place, 1)
 
 
 def _cells(county: County, population: str, sums: Ints) -> list[TruthCell]:
