@@ -1,0 +1,302 @@
+"""A council's own extract to findings about its schools, through the door, to words: on a small made-up county."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest import REPOSITORY
+
+from belonging_research.checks.schools import SCHOOL_CHECKS, run_school_checks
+from belonging_research.disclosure import Cleared, audit, clear, open_door
+from belonging_research.disclosure.payload import canonical
+from belonging_research.errors import CommandError, DisclosureError, FindingError, PanelError, PlanError, SourceError
+from belonging_research.estimators.staggered import lee_bounds
+from belonging_research.findings import Finding, SchoolAssessment
+from belonging_research.findings.schools import assess_schools, estimate_of
+from belonging_research.panel.schools import SchoolStudy, study_schools
+from belonging_research.plan import Plan, load_plan
+from belonging_research.present import describe, lint, plot, readable, tabulate
+from belonging_research.reports.study import _with_council
+from belonging_research.simulate import truth_beside
+from belonging_research.simulate.county import COUNTY_WORLDS, write_checked_county
+from belonging_research.simulate.opening import folders_of, open_council
+from belonging_research.sources.council import read_council_extract
+
+LARGE: dict[str, Any] = {"effect": -0.5, "first_period": 2022, "n_periods": 4}
+SMALL = replace(COUNTY_WORLDS["known_effect"], n_pupils=5000, n_schools=60, n_pyramids=16, **LARGE)
+ABSENCE = "overall_absence_rate"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """The shipped plan of a made-up county, with fewer draws."""
+    shipped = load_plan("simulated_county")
+    assert shipped.schools is not None
+    return shipped.model_copy(update={"schools": shipped.schools.model_copy(update={"draws": 399})})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small county with a large effect, as `receive` would leave it."""
+    place = tmp_path_factory.mktemp("data") / "county"
+    write_checked_county(SMALL, place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def study(folder: Path, plan: Plan) -> SchoolStudy:
+    """It, read."""
+    found = study_schools(read_council_extract(folder), plan, report_year="2026/27")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def assessment(study: SchoolStudy, plan: Plan) -> SchoolAssessment:
+    """Its findings."""
+    return assess_schools(study, plan)
+
+
+def test_marks_are_counted_once_and_kept_beside_the_extract(folder: Path, study: SchoolStudy, plan: Plan) -> None:
+    """The slow step leaves one file, named for what decides it; the extract itself is as it was."""
+    kept = list((folder.parent / ".measured").iterdir())
+    assert len(kept) == 1
+    before = kept[0].stat().st_mtime_ns
+    again = study_schools(read_council_extract(folder), plan, report_year="2026/27")
+    assert again is not None
+    assert [path.stat().st_mtime_ns for path in (folder.parent / ".measured").iterdir()] == [before]
+    assert again.absence().digest == study.absence().digest
+    assert study_schools(None, plan, report_year="2026/27") is None
+    assert study_schools(read_council_extract(folder), load_plan("simulated_public"), report_year="2026/27") is None
+
+
+def test_a_table_that_is_needed_is_asked_for(folder: Path, plan: Plan) -> None:
+    """Without marks there is no study of schools, and the message says which table is missing."""
+    extract = read_council_extract(folder)
+    without = dataclasses.replace(extract, tables={k: v for k, v in extract.tables.items() if k != "marks"})
+    with pytest.raises(PanelError, match="no marks; the school layer needs"):
+        study_schools(without, plan, report_year="2025/26")
+
+
+def test_a_large_effect_is_found_and_its_truth_lies_in_the_range(assessment: SchoolAssessment, folder: Path) -> None:
+    """It is noticed, by randomisation, and the county's own truth is inside; in the plan's years.
+
+    An effect of some points differs by more than the smallest that matters between pupils and schools, so that the
+    check of weights may forbid an answer in so small a county: the same rules as for any other.
+    """
+    overall = next(each for each in assessment.findings if each.outcome == ABSENCE)
+    assert overall.estimate is not None
+    truth = truth_beside([folder])
+    assert truth is not None
+    true = truth.effect(ABSENCE, "register", "all", overall.post, "proportion")
+    low, high = overall.estimate.intervals["0.95"]
+    assert true is not None
+    assert low <= true <= high
+    assert true < -0.02
+    assert (overall.layer, overall.source, overall.post) == ("school", "register", ("2024/25", "2025/26"))
+    assert overall.estimate.inference == "randomisation"
+    assert overall.estimate.p_value <= overall.alpha
+    forbidding = {check.name for check in overall.checks if (check.severity, check.status) == ("serious", "fail")}
+    assert forbidding <= {"weights"}
+    assert overall.verdict == ("cannot_tell" if forbidding else "better_than_expected")
+    assert {check.name for check in overall.checks} == set(SCHOOL_CHECKS)
+    suspended = truth.effect("suspension_rate", "register", "all", overall.post, "log_ratio")
+    assert suspended is not None
+    assert math.log(0.6) < suspended < 0
+
+
+def test_before_its_year_nothing_is_judged(folder: Path, plan: Plan) -> None:
+    """At the end of 2024/25 the one look is still to come: levels at most, no verdict, and when it is due."""
+    early = study_schools(read_council_extract(folder), plan, report_year="2024/25")
+    assert early is not None
+    found = assess_schools(early, plan)
+    assert early.periods == ("2022/23", "2023/24", "2024/25")
+    assert {each.verdict for each in found.findings if each.role == "primary"} == {"not_assessed"}
+    assert {each.due for each in found.findings if each.role == "primary"} == {"September 2026"}
+
+
+def test_estimates_are_the_same_each_time(study: SchoolStudy) -> None:
+    """Randomness is keyed by what it is for."""
+    assert estimate_of(study, ABSENCE) == estimate_of(study, ABSENCE)
+
+
+def test_a_check_that_is_not_built_is_refused(study: SchoolStudy) -> None:
+    """A plan lists only checks that there are."""
+    other = dataclasses.replace(study, plan=study.plan.model_copy(update={"checks": ("allocation", "nonsense")}))
+    with pytest.raises(FindingError, match="nonsense, which is not built"):
+        run_school_checks(estimate_of(study, ABSENCE), other)
+
+
+def test_equal_leaving_moves_no_bound(study: SchoolStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lee's bounds: trimmed only by how much more one side kept; by hand on a rate of a half-day in ten."""
+    from belonging_research.estimators.staggered import exits
+
+    absent, possible = np.array([0.0, 10.0, 20.0, 90.0]), np.full(4, 100.0)
+    assert exits._trimmed(absent, possible, 0.0) == (0.0, 0.0)
+    # A mean of 30%: without the most absent of four 10%, without the least 40%.
+    assert exits._trimmed(absent, possible, 0.25) == (pytest.approx(-0.2), pytest.approx(0.1))
+    low, high = lee_bounds(study, -0.01)
+    assert low <= -0.01 <= high
+    monkeypatch.setattr(exits, "_trimmed", lambda *of: (0.0, 0.0))
+    assert lee_bounds(study, -0.01) == (-0.01, -0.01)
+
+
+# --- the door ---------------------------------------------------------------------------------------------------------
+
+
+def test_schools_go_through_under_the_councils_own_policy(assessment: SchoolAssessment, plan: Plan) -> None:
+    """Entries about schools stand under `council`, published figures under theirs; the audit takes both."""
+    door = open_door(plan)
+    cleared = clear(assessment, door)
+    policies = {entry.kind: entry.policy for entry in door.entries}
+    assert policies == {"finding": "council", "table": "council"}
+    assert plan.policy == "as_published"
+    assert audit(door.entries, plan) == ()
+    assert all(each.estimate and each.estimate.n_pupils and each.estimate.n_pupils % 5 == 0
+               for each in cleared.value.findings)  # fmt: skip
+    loose = [dataclasses.replace(entry, policy="as_published") for entry in door.entries]
+    assert {problem.rule for problem in audit(loose, plan)} >= {"policy"}
+
+
+def test_nothing_that_names_a_school_or_pupil_leaves(assessment: SchoolAssessment, plan: Plan, folder: Path) -> None:
+    """No urn, pyramid or keyed hash of the extract stands in what was cleared or shown."""
+    door = open_door(plan)
+    cleared = clear(assessment, door)
+    shown = [describe(cleared, "council").html, tabulate(cleared).html, tabulate(cleared, checks=True).html]
+    shown += [plot(cleared, "checks").svg]
+    text = "\n".join([*(canonical(entry.payload) for entry in door.entries), *shown])
+    schools = pa.parquet.read_table(folder / "schools.parquet")
+    pupils = pa.parquet.read_table(folder / "pupils.parquet")
+    assert not [urn for urn in schools["urn"].to_pylist() if re.search(rf"(?<!\d){urn}(?!\d)", text)]
+    assert not [name for name in schools["pyramid"].to_pylist() if name and name in text]
+    assert not [code for code in pupils["pupil"].to_pylist() if code in text]
+
+
+def test_too_few_schools_are_withheld_and_small_starts_hidden(assessment: SchoolAssessment, plan: Plan) -> None:
+    """Two treated schools: no finding; a half-term in which two schools began shows neither them nor their pupils."""
+    few = tuple(
+        dataclasses.replace(each, estimate=dataclasses.replace(each.estimate, n_treated=2))
+        for each in assessment.findings
+        if each.estimate
+    )
+    starts = pa.table({"starts": ["2024/25 HT1", "2024/25 HT3"], "schools": [12, 2], "pupils": [900, 300]})
+    made = dataclasses.replace(assessment, findings=few, starts=starts.replace_schema_metadata({"layer": "school"}))
+    door = open_door(plan)
+    cleared = clear(made, door)
+    assert {each.suppressed for each in cleared.value.findings} == {"withheld"}
+    assert cleared.value.starts.to_pylist()[1]["pupils"] is None
+    assert cleared.value.starts.to_pylist()[1]["schools"] is None
+    assert "withheld" in readable(describe(cleared, "council").html)
+    assert audit(door.entries, plan) == ()
+
+
+def test_layers_go_through_apart(assessment: SchoolAssessment, plan: Plan) -> None:
+    """One tuple of findings is of one layer; an estimate of another plan is refused."""
+    school = assessment.findings[0]
+    with pytest.raises(DisclosureError, match="go through apart"):
+        clear((school, dataclasses.replace(school, layer="county")), open_door(plan))
+    with pytest.raises(DisclosureError, match="estimated under plan"):
+        clear(school, open_door(load_plan("simulated_public")))
+
+
+def test_a_table_of_the_council_needs_its_counts_declared(plan: Plan) -> None:
+    """A table that says it is of schools is judged by the council's policy, whoever clears it."""
+    table = pa.table({"half_term": ["a"], "pupils": [4]})
+    assert clear(table, open_door(plan), name="published").n_suppressed == 0
+    with pytest.raises(DisclosureError, match="nobody said what these numbers count"):
+        clear(table.replace_schema_metadata({"layer": "school"}), open_door(plan), name="own")
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def told(finding: Finding, assessment: SchoolAssessment, plan: Plan) -> str:
+    """The text of a page about one finding."""
+    cleared = clear(dataclasses.replace(assessment, findings=(finding,)), open_door(plan))
+    html = describe(cleared, "council").html
+    assert lint(html, "council") == ()
+    return readable(html)
+
+
+def test_words_for_each_answer(assessment: SchoolAssessment, plan: Plan) -> None:
+    """Every verdict in readers' words, its subject schools since they started; doubts named; no cause claimed."""
+    overall = next(each for each in assessment.findings if each.outcome == ABSENCE)
+    overall = dataclasses.replace(overall, verdict="better_than_expected", rule=4, enough_to_matter=True)
+    better = told(overall, assessment, plan)
+    assert "Better than expected. Overall absence in schools since they started was better than expected:" in better
+    assert "than schools that had not started by then lead one to expect" in better
+    assert "“Belonging programme”" in better
+    answers: dict[str, dict[str, Any]] = {
+        "Worse than expected.": {"verdict": "worse_than_expected", "rule": 5},
+        "About as expected.": {"verdict": "as_expected", "rule": 3},
+        "We cannot tell whether overall absence in schools that started": {"verdict": "cannot_tell", "rule": 6},
+        "described only": {"verdict": "cannot_tell", "rule": 1},
+        "not assessed yet": {"verdict": "not_assessed", "rule": 0},
+    }
+    for words, change in answers.items():
+        assert words in told(dataclasses.replace(overall, **change), assessment, plan), words
+
+
+def test_where_every_school_starts_the_extra_is_said(assessment: SchoolAssessment, plan: Plan) -> None:
+    """What is estimated is then the extra of starting earlier; several programmes are not told apart."""
+    every = dataclasses.replace(assessment, every_school_starts=True, interventions=("A walk", "A talk"))
+    text = readable(describe(clear(every, open_door(plan)), "council").html)
+    assert "the extra of starting earlier" in text
+    assert "not about one of them apart from the others" in text
+
+
+def test_without_figures_by_school_pages_say_so(plan: Plan) -> None:
+    """The same calls on a study of published figures alone: a sentence, a table and a picture that say so."""
+    public = load_plan("simulated_public")
+    cleared: Cleared[SchoolAssessment] = clear(assess_schools(None, public), open_door(public))
+    text = describe(cleared, "council")
+    assert "no figures by school" in readable(text.html)
+    assert lint(text.html, "council") == ()
+    assert "no figures by school" in readable(tabulate(cleared, title="t").html)
+    assert "no figures by school" in readable(tabulate(cleared, checks=True).html)
+    assert "no figures" in plot(cleared, "checks").title
+
+
+# --- folders ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_councils_extract_is_told_from_published_figures(folder: Path, tmp_path: Path, plan: Plan) -> None:
+    """By what it holds; a plan without schools refuses it, and two of them are one too many."""
+    other = tmp_path / "published"
+    other.mkdir()
+    assert folders_of(f"{other};{folder}") == ([other], [folder])
+    opened = open_council(f"{other};{folder}", plan)
+    assert opened is not None
+    assert opened.folder == folder
+    assert open_council(str(other), plan) is None
+    assert open_council(str(folder), load_plan("dorset_public")) is None
+    with pytest.raises(SourceError, match="2 extracts of a council"):
+        open_council(f"{folder};{folder}", plan)
+    with pytest.raises(CommandError, match=r"no \[schools\] that would read it"):
+        _with_council(object(), load_plan("dorset_public"), [folder])  # type: ignore[arg-type]
+
+
+def test_a_school_layer_at_fault_is_named(tmp_path: Path) -> None:
+    """A baseline that is no base year, years that are not the plan's, a size that is a slip: each names its key."""
+    text = (REPOSITORY / "notebooks" / "plans" / "simulated_county.toml").read_text("utf-8")
+    head, own = text.split("[schools]")
+    faults = {
+        "schools.baseline": ('baseline = "2023/24"', 'baseline = "2022/23"'),
+        "schools.post.0": ('post = ["2024/25", "2025/26"]', 'post = ["2023/24"]'),
+        "schools.outcomes.0.sesoi": ("sesoi = 0.0025", "sesoi = 0.25"),
+        "schools.alpha": ("alpha = 0.05", "alpha = 0.2"),
+        "schools.outcomes": ('role = "primary"', 'role = "exploratory"'),
+    }
+    for key, (right, wrong) in faults.items():
+        path = tmp_path / "plan.toml"
+        path.write_text(f"{head}[schools]{own.replace(right, wrong)}", "utf-8")
+        with pytest.raises(PlanError, match=re.escape(key)):
+            load_plan(path)
