@@ -18,6 +18,7 @@ from belonging_research.sources import Extract
 SCHEMA = "belonging-manifest/1"
 # Their versions change numbers or bytes of pictures and pages.
 KEY_PACKAGES = (
+    "diff-diff",
     "duckdb",
     "ibis-framework",
     "jinja2",
@@ -30,6 +31,7 @@ KEY_PACKAGES = (
     "papermill",
     "pyarrow",
     "pydantic",
+    "pyfixest",
     "scipy",
     "seaborn",
     "statsmodels",
