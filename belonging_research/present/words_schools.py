@@ -47,7 +47,8 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
     said = [
         f"Started in some schools before others: {what}. Schools that had started are set beside {OTHERS}, by how each "
         "had changed since before. The pupils on roll before anything began are followed, whatever school they went to "
-        "later, so that pupils who come or go cannot make a difference by themselves.",
+        "later, so that pupils who come or go cannot make a difference by themselves. These are other figures and another "
+        "question than beside other councils: the two answers are never averaged.",
     ]
     if several:
         said.append("The answers are about starting the first of these, not about one of them apart from the others.")
@@ -76,7 +77,7 @@ def verdict(story: Story) -> str:
         due = f"; it is to be told in {story.due}" if story.due else ""
         return f"{subject} in schools since they started is not assessed yet{due}."
     if finding.rule == 1:
-        return f"{subject} in schools since they started is described only; the plan gives it no verdict{but}."
+        return f"{subject} in schools since they started: described only, the plan gives no verdict{but}."
     if finding.verdict == "cannot_tell":
         return (
             f"We cannot tell whether {low} in schools that started differed from what {OTHERS} lead one to "
