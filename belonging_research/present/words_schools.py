@@ -47,8 +47,8 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
     said = [
         f"Started in some schools before others: {what}. Schools that had started are set beside {OTHERS}, by how each "
         "had changed since before. The pupils on roll before anything began are followed, whatever school they went to "
-        "later, so that pupils who come or go cannot make a difference by themselves. These are other figures and another "
-        "question than beside other councils: the two answers are never averaged.",
+        "later, so that pupils who come or go cannot make a difference by themselves. These are other figures and "
+        "another question than beside other councils: the two answers are never averaged.",
     ]
     if several:
         said.append("The answers are about starting the first of these, not about one of them apart from the others.")
