@@ -24,19 +24,40 @@ if TYPE_CHECKING:
     from belonging_research.findings import assess, judge, judge_all
     from belonging_research.outcomes import derive_outcomes
     from belonging_research.panel import build_panel, left_out, levels
+    from belonging_research.panel.schools import study_schools
+    from belonging_research.panel.schools.arrival import (
+        coverage_of_weeks,
+        exits_by_destination,
+        left_out_of_counts,
+        register_and_exclusions,
+        totals_beside_published,
+        watched_marks,
+        what_arrived,
+        without_counterpart,
+    )
     from belonging_research.plan import load_plan
     from belonging_research.present import describe, failed_checks, plot, tabulate
-    from belonging_research.simulate.opening import open_extract
+    from belonging_research.simulate.opening import open_council, open_extract
     from belonging_research.sources import load_extract
 
 _ROOM_OF = {
     "load_plan": "plan",
     "load_extract": "sources",
     "open_extract": "simulate.opening",
+    "open_council": "simulate.opening",
     "derive_outcomes": "outcomes",
     "build_panel": "panel",
     "levels": "panel",
     "left_out": "panel",
+    "study_schools": "panel.schools",
+    "coverage_of_weeks": "panel.schools.arrival",
+    "exits_by_destination": "panel.schools.arrival",
+    "left_out_of_counts": "panel.schools.arrival",
+    "register_and_exclusions": "panel.schools.arrival",
+    "totals_beside_published": "panel.schools.arrival",
+    "watched_marks": "panel.schools.arrival",
+    "what_arrived": "panel.schools.arrival",
+    "without_counterpart": "panel.schools.arrival",
     "estimate": "estimators",
     "run_checks": "checks",
     "detectable_effect": "checks",
@@ -62,27 +83,37 @@ __all__ = [
     "build_panel",
     "clear",
     "comparison_mix",
+    "coverage_of_weeks",
     "derive_outcomes",
     "describe",
     "detectable_effect",
     "detectable_effects",
     "estimate",
+    "exits_by_destination",
     "failed_checks",
     "frontier",
     "judge",
     "judge_all",
     "left_out",
+    "left_out_of_counts",
     "left_out_ways",
     "levels",
     "load_extract",
     "load_plan",
+    "open_council",
     "open_door",
     "open_extract",
     "penalty_path",
     "plot",
+    "register_and_exclusions",
     "run_checks",
     "specification_curve",
+    "study_schools",
     "tabulate",
+    "totals_beside_published",
+    "watched_marks",
+    "what_arrived",
+    "without_counterpart",
 ]
 
 

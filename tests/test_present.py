@@ -994,7 +994,7 @@ def test_rates_are_said_as_their_outcome_is() -> None:
     assert sheet.table.to_pylist() == [
         {"outcome": "Suspensions per 100 pupils", "value": "9.31 per 100 pupils"},
         {"outcome": "Overall absence", "value": "7.72%"},
-        {"outcome": "Suspensions per 100 pupils", "value": "hidden or missing"},
+        {"outcome": "Suspensions per 100 pupils", "value": "no figure"},
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from belonging_research.errors import PlanError
 from belonging_research.plan import Plan
 from belonging_research.sources import Extract, load_extract
+from belonging_research.sources.council import CouncilExtract, is_council_extract, read_council_extract
 
 DATA_SEPARATOR = ";"
 
@@ -28,3 +29,18 @@ def open_extract(data: str, plan: Plan, *, report_year: str, data_as_at: str = "
     if not folders and not plan.simulated:
         raise PlanError(f"plan {plan.study} is for real figures: name the folder that holds them in `data`.")
     return load_extract(folders or [simulated_data(plan)], plan, through=report_year, data_as_at=as_at)
+
+
+def open_council(data: str, plan: Plan) -> CouncilExtract | None:
+    """The council's own extract among folders written ``"one;two"``; a simulated plan's county where none are given.
+
+    None where the plan has no school layer, or no folder holds a council's own tables.
+    """
+    from belonging_research.simulate.county import COUNTY_WORLDS, write_simulated_county
+
+    if plan.schools is None:
+        return None
+    folders = [Path(part) for part in data.split(DATA_SEPARATOR) if part]
+    if not folders and plan.simulated:
+        return read_council_extract(write_simulated_county(COUNTY_WORLDS["known_effect"]))
+    return next((read_council_extract(each) for each in folders if is_council_extract(each)), None)
