@@ -69,14 +69,14 @@ def register_and_exclusions(study: SchoolStudy | None) -> Arrived:
     nothing = _nothing(study)
     if study is None or nothing:
         return arrived((), _BY_HALF_TERM, _BY_HALF_TERM_COUNTS, nothing=nothing)
-    two = _two_records(study)
+    two = study.once("two records of suspensions", lambda: _two_records(study))
     marked = two.marked[~two.marked["is_permanent"]].groupby("half_term").agg(
         pupils_marked=("pupil", "nunique"), half_days_marked=("half_days", "sum")
     )  # fmt: skip
     listed = two.listed.groupby("half_term").agg(pupils_listed=("pupil", "nunique"), half_days_listed=("day", "size"))
     both = marked.join(listed, how="outer").fillna(0).astype(int).sort_index()
     both["marked_less_listed"] = both["half_days_marked"] - both["half_days_listed"]
-    rows = [{"half_term": str(half_term), **own} for half_term, own in both.to_dict("index").items()]
+    rows = pa.Table.from_pandas(both.reset_index(names="half_term"), preserve_index=False).to_pylist()
     return arrived(rows, _BY_HALF_TERM, _BY_HALF_TERM_COUNTS)
 
 
@@ -90,7 +90,7 @@ def without_counterpart(study: SchoolStudy | None) -> Arrived:
     nothing = _nothing(study)
     if study is None or nothing:
         return arrived((), _BY_YEAR, _BY_YEAR_COUNTS, nothing=nothing)
-    two = _two_records(study)
+    two = study.once("two records of suspensions", lambda: _two_records(study))
     unseen = _not_in_the_register(two)
     rows = [row for period in study.periods for row in _year(two, unseen, period)]
     return arrived(rows, _BY_YEAR, _BY_YEAR_COUNTS)
@@ -125,8 +125,8 @@ def _year(two: _TwoRecords, unseen: set[int], period: str) -> list[dict[str, str
 
 
 def _two_records(study: SchoolStudy) -> _TwoRecords:
-    marked = study.engine.to_pandas(excluded_half_days(study.tables["marks"], study.periods))
-    marked["day"] = marked["day"].astype("datetime64[s]")
+    marked_half_days = excluded_half_days(study.tables["marks"], study.periods)
+    marked = study.engine.to_pyarrow(marked_half_days).to_pandas(date_as_object=False)
     every = [
         counted(study.tables["exclusions"], period=period, counting="issued", as_at=study.extract.date)
         .select("pupil", "urn", "category", "first_day", "sessions", "status", "status_day")

@@ -102,10 +102,9 @@ def _events(study: SchoolStudy, period: str) -> dict[str, Total]:
     if "exclusions" not in study.extract.tables:
         return {}
     events = counted(study.tables["exclusions"], period=period, as_at=study.extract.date)
-    schools = study.engine.to_pandas(exclusion_rates(events, study.register.enrolments, period=period))
-    roll = int(schools["headcount"].sum())
-    sums = {name: int(schools[column].sum()) for name, column in _EVENTS.items()}
-    return {name: (n, roll, n / roll if roll else None) for name, n in sums.items()}
+    schools = study.engine.to_pyarrow(exclusion_rates(events, study.register.enrolments, period=period))
+    roll, *sums = (sum(schools[column].to_pylist()) for column in ("headcount", *_EVENTS.values()))
+    return {name: (n, roll, n / roll if roll else None) for name, n in zip(_EVENTS, sums, strict=True)}
 
 
 def _published(panel: Panel, name: str, period: str) -> tuple[float | None, Source | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
@@ -102,9 +103,10 @@ def exits_by_destination(study: SchoolStudy | None) -> Arrived:
 
 
 def absence_of_year(study: SchoolStudy, period: str) -> Table:
-    """Absence of every enrolment of an academic year (:func:`outcomes.registers.enrolment_absence`)."""
+    """Absence of every enrolment of an academic year (:func:`outcomes.registers.enrolment_absence`), asked once."""
     own = study.register
-    return enrolment_absence(own.counts, own.pupils, own.enrolments, own.schools, period=period)
+    absence = enrolment_absence(own.counts, own.pupils, own.enrolments, own.schools, period=period)
+    return ibis.memtable(study.once(("enrolments", period), lambda: study.engine.to_pyarrow(absence)))
 
 
 def _watched(study: SchoolStudy, period: str) -> list[dict[str, Any]]:

@@ -41,13 +41,17 @@ def school_days_of(study: SchoolStudy) -> SchoolDays:
 
     Marks of a planned closure make no school day: a training day is none where most schools have it.
     """
-    at_schools = study.engine.to_pandas(days_with_marks(study.tables["marks"], study.periods))
-    at_schools["day"] = at_schools["day"].astype("datetime64[s]")
+    return study.once("school days", lambda: _found(study))
+
+
+def _found(study: SchoolStudy) -> SchoolDays:
+    by_day_and_school = days_with_marks(study.tables["marks"], study.periods)
+    at_schools: pd.DataFrame = study.engine.to_pyarrow(by_day_and_school).to_pandas(date_as_object=False)
     first_days, words = _half_terms(study.periods)
     at = np.searchsorted(first_days, at_schools["day"].to_numpy("datetime64[D]"), side="right") - 1
     open_there = at_schools[at_schools["written"] > 0].assign(year=(at // 6)[at_schools["written"] > 0])
     schools = open_there.groupby("year")["urn"].nunique()
-    by_day: pd.DataFrame = open_there.groupby("day").agg(urns=("urn", "nunique"), year=("year", "first"))
+    by_day = open_there.groupby("day").agg(urns=("urn", "nunique"), year=("year", "first"))
     is_open = by_day["urns"] >= OPEN_SHARE * by_day["year"].map(schools)
     days = np.sort(by_day.index[is_open].to_numpy("datetime64[D]"))
     when = words[np.searchsorted(first_days, days, side="right") - 1]
