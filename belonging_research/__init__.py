@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from belonging_research.outcomes import derive_outcomes
     from belonging_research.panel import build_panel, left_out, levels
     from belonging_research.panel.schools import study_schools
+    from belonging_research.panel.schools.arrival import (
+        coverage_of_weeks,
+        exits_by_destination,
+        left_out_of_counts,
+        register_and_exclusions,
+        totals_beside_published,
+        watched_marks,
+        what_arrived,
+        without_counterpart,
+    )
     from belonging_research.plan import load_plan
     from belonging_research.present import describe, failed_checks, plot, tabulate
     from belonging_research.simulate.opening import open_council, open_extract
@@ -40,6 +50,15 @@ _ROOM_OF = {
     "build_panel": "panel",
     "levels": "panel",
     "left_out": "panel",
+    "study_schools": "panel.schools",
+    "coverage_of_weeks": "panel.schools.arrival",
+    "exits_by_destination": "panel.schools.arrival",
+    "left_out_of_counts": "panel.schools.arrival",
+    "register_and_exclusions": "panel.schools.arrival",
+    "totals_beside_published": "panel.schools.arrival",
+    "watched_marks": "panel.schools.arrival",
+    "what_arrived": "panel.schools.arrival",
+    "without_counterpart": "panel.schools.arrival",
     "estimate": "estimators",
     "run_checks": "checks",
     "detectable_effect": "checks",
@@ -53,7 +72,6 @@ _ROOM_OF = {
     "judge_all": "findings",
     "assess": "findings",
     "assess_schools": "findings.schools",
-    "study_schools": "panel.schools",
     "open_door": "disclosure",
     "clear": "disclosure",
     "plot": "present",
@@ -68,16 +86,19 @@ __all__ = [
     "build_panel",
     "clear",
     "comparison_mix",
+    "coverage_of_weeks",
     "derive_outcomes",
     "describe",
     "detectable_effect",
     "detectable_effects",
     "estimate",
+    "exits_by_destination",
     "failed_checks",
     "frontier",
     "judge",
     "judge_all",
     "left_out",
+    "left_out_of_counts",
     "left_out_ways",
     "levels",
     "load_extract",
@@ -87,10 +108,15 @@ __all__ = [
     "open_extract",
     "penalty_path",
     "plot",
+    "register_and_exclusions",
     "run_checks",
     "specification_curve",
     "study_schools",
     "tabulate",
+    "totals_beside_published",
+    "watched_marks",
+    "what_arrived",
+    "without_counterpart",
 ]
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from belonging_research import plan as plans
 from belonging_research.checks.result import CheckResult
 from belonging_research.disclosure import (
+    Amount,
     Cleared,
     Door,
     LedgerEntry,
@@ -465,3 +466,59 @@ def test_no_hidden_value_is_in_the_ledger(tmp_path: Path) -> None:
     rows = json.loads(path.read_text(encoding="utf-8"))["payload"]["rows"]
     assert rows[0][1:5] == [None, None, 4 // 5 * 5 + 5, None]
     assert {203, 22, 7, 3} & {value for row in rows for value in row if isinstance(value, int)} == set()
+
+
+AMOUNTS = Measures(
+    pupils=("n_marked", "n_listed"),
+    amounts=(Amount(name="half_days", over=("n_marked",)), Amount(name="gap", over=("n_marked", "n_listed"))),
+)
+
+
+def amounts(rows: list[tuple[int, int, int, int]]) -> pa.Table:
+    """Half-days of those marked, and how many more they are than of those listed, by half-term."""
+    names = ("n_marked", "n_listed", "half_days", "gap")
+    columns = {name: pa.array([row[place] for row in rows], pa.int64()) for place, name in enumerate(names)}
+    return pa.table({"half_term": [f"half-term {number}" for number in range(len(rows))], **columns})
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 500), st.integers(-300, 300)), max_size=6)
+)
+def test_an_amount_goes_with_those_it_was_added_up_over(rows: list[tuple[int, int, int, int]]) -> None:
+    """Half-days of 4 pupils may be 40: shown only with a shown count of each group, and to the nearest 5."""
+    door = open_door(COUNCIL)
+    table = clear(amounts(rows), door, counts=AMOUNTS, name="amounts").value
+    for (marked, listed, half_days, gap), shown in zip(rows, table.to_pylist(), strict=True):
+        assert (shown["half_days"] is None) == (marked < 10)
+        assert (shown["gap"] is None) == (marked < 10 or listed < 10)
+        for exact, told in ((half_days, shown["half_days"]), (gap, shown["gap"])):
+            assert told is None or (told % 5 == 0 and abs(told - exact) <= 2)
+    assert audit(door.entries, COUNCIL) == ()
+
+
+def test_an_amount_that_cannot_be_judged_is_refused() -> None:
+    """Over a column that is no count, over none, or beside a total that would give it back."""
+    table = amounts([(20, 20, 100, 0)])
+    for over in ((), ("half_term",), ("half_days",)):
+        loose = Measures(
+            pupils=("n_marked", "n_listed"), amounts=(Amount(name="half_days", over=over),), other=("gap",)
+        )
+        with pytest.raises(DisclosureError, match="needs the count of those it was added up over"):
+            clear(table, open_door(COUNCIL), counts=loose)
+    with_total = dataclasses.replace(AMOUNTS, total=Total(column="half_term", label="all"))
+    with pytest.raises(DisclosureError, match="it has a total"):
+        clear(table, open_door(COUNCIL), counts=with_total)
+
+
+def test_the_audit_sees_an_amount_that_is_not_rounded() -> None:
+    """The last look does not trust what hid: 101 half-days in a ledger are a problem."""
+    door = open_door(COUNCIL)
+    clear(amounts([(20, 20, 100, 0)]), door, counts=AMOUNTS, name="amounts")
+    (entry,) = door.entries
+    payload = {
+        **entry.payload,
+        "rows": [[101 if value == 100 else value for value in row] for row in entry.payload["rows"]],
+    }
+    (problem,) = audit([dataclasses.replace(entry, payload=payload)], COUNCIL)
+    assert problem.rule == "rounding"
+    assert "half_days" in problem.sentence

@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 
 from belonging_research import present
 from belonging_research.checks.result import CheckResult
-from belonging_research.disclosure import Cleared, Door, clear, open_door, released_table, sealed_display
+from belonging_research.disclosure import (
+    Amount,
+    Cleared,
+    Door,
+    Measures,
+    Rate,
+    clear,
+    open_door,
+    released_table,
+    sealed_display,
+)
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate, PathPoint
 from belonging_research.findings import Candidate, Finding, judge_all, noticing
@@ -986,6 +996,29 @@ def test_any_cleared_table_can_be_shown() -> None:
     assert sheet.table.column_names == ["name", "gap", "rate", "n"]
 
 
+def test_a_hidden_cell_says_so_and_an_empty_one_that_there_is_no_figure() -> None:
+    """3 pupils are hidden, none are missing; differences of counts have no sign; rates have the policy's decimals."""
+    table = pa.table({
+        "place": ["a", "b", "c"], "pupils": pa.array([3, 42, None], pa.int64()), "rate": [0.1234, 0.1234, None],
+        "gap": pa.array([1, -12, None], pa.int64()),
+    }).replace_schema_metadata({"layer": "school"})  # fmt: skip
+    counts = Measures(
+        pupils=("pupils",), amounts=(Amount(name="gap", over=("pupils",)),),
+        rates=(Rate(name="rate", denominator="pupils"),),
+    )  # fmt: skip
+    plan = read_plan(REPOSITORY / "notebooks" / "plans" / "simulated_county.toml")
+    sheet = present.tabulate(
+        clear(table, open_door(plan), counts=counts),
+        headings={"place": "Place", "pupils": "Pupils", "rate": "Rate", "gap": "Gap"},
+        formats={"pupils": "count", "rate": "percent", "gap": "more_or_fewer"},
+    )
+    assert [[*row.values()] for row in sheet.table.to_pylist()] == [
+        ["a", "hidden", "hidden", "hidden"],
+        ["b", "40", "12.3%", "10 fewer"],
+        ["c", "no figure", "no figure", "no figure"],
+    ]
+
+
 def test_rates_are_said_as_their_outcome_is() -> None:
     """Suspensions are events per 100 pupils, absence a share: in one column, each in its own words."""
     rows = [("suspension_rate", 0.0931), ("overall_absence_rate", 0.0772), ("suspension_rate", None)]
@@ -994,7 +1027,7 @@ def test_rates_are_said_as_their_outcome_is() -> None:
     assert sheet.table.to_pylist() == [
         {"outcome": "Suspensions per 100 pupils", "value": "9.31 per 100 pupils"},
         {"outcome": "Overall absence", "value": "7.72%"},
-        {"outcome": "Suspensions per 100 pupils", "value": "hidden or missing"},
+        {"outcome": "Suspensions per 100 pupils", "value": "no figure"},
     ]
 
 

@@ -18,9 +18,10 @@ from belonging_research.disclosure.door import (
     sealed_display,
 )
 from belonging_research.disclosure.ledger import LedgerEntry, read_ledger
-from belonging_research.disclosure.measures import Measures, Rate, Total
+from belonging_research.tables.measures import Amount, Measures, Rate, Total
 
 __all__ = [
+    "Amount",
     "Cleared",
     "Door",
     "LedgerEntry",

@@ -10,6 +10,7 @@ from typing import Any
 from belonging_research.disclosure.cells import cells_of, measures_from
 from belonging_research.disclosure.hiding import ZERO_SHOWN, CellKey
 from belonging_research.disclosure.ledger import LedgerEntry
+from belonging_research.disclosure.measures import threshold_of
 from belonging_research.errors import DisclosureError
 from belonging_research.plan import POLICIES, Plan, SecrecyPolicy
 from belonging_research.tables import first_year
@@ -99,14 +100,16 @@ def _small_column(
     measures = measures_from(entry.payload["measures"])
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if name not in measures.counts:
-        declared = {*(rate.name for rate in measures.rates), *measures.other}
+        declared = {*measures.protected, *measures.other}
         if numbers and (name not in declared or (name in measures.other and _COUNTS.search(name))):
             yield "undeclared", f"column {name} ({kind}) looks like a count and was not declared as one."
+    else:
+        threshold = threshold_of(measures, name, policy)
+        few = sum(1 for each in numbers if each < threshold and not (each == 0 and policy.name in ZERO_SHOWN))
+        if few:
+            yield "threshold", f"column {name}: {few} count(s) under {threshold}."
+    if name not in measures.rounded:
         return
-    threshold = measures.threshold(name, policy)
-    few = sum(1 for each in numbers if each < threshold and not (each == 0 and policy.name in ZERO_SHOWN))
-    if few:
-        yield "threshold", f"column {name}: {few} count(s) under {threshold}."
     odd = sum(1 for each in numbers if each % policy.round_counts_to)
     if odd:
         yield "rounding", f"column {name}: {odd} count(s) not rounded to {policy.round_counts_to}."

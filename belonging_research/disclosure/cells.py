@@ -8,8 +8,8 @@ from typing import Any
 
 from belonging_research.disclosure.hiding import CellKey, cell_keys
 from belonging_research.disclosure.ledger import LedgerEntry
-from belonging_research.disclosure.measures import Measures, Rate, Total
 from belonging_research.disclosure.payload import table_from
+from belonging_research.tables.measures import Amount, Measures, Rate, Total
 
 
 def measures_content(measures: Measures) -> dict[str, Any]:
@@ -24,6 +24,7 @@ def measures_from(content: Mapping[str, Any]) -> Measures:
     return Measures(
         pupils=tuple(content["pupils"]),
         schools=tuple(content["schools"]),
+        amounts=tuple(Amount(name=each["name"], over=tuple(each["over"])) for each in content.get("amounts", ())),
         rates=tuple(Rate(**rate) for rate in content["rates"]),
         other=tuple(content["other"]),
         total=Total(**total) if total else None,

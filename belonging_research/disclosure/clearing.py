@@ -13,7 +13,7 @@ from belonging_research.disclosure.cells import cells_of, measures_content
 from belonging_research.disclosure.door import Door
 from belonging_research.disclosure.hiding import CellKey, cell_keys, hide
 from belonging_research.disclosure.ledger import LedgerEntry
-from belonging_research.disclosure.measures import Measures, check_measures
+from belonging_research.disclosure.measures import check_measures
 from belonging_research.disclosure.payload import (
     canonical,
     digest,
@@ -25,6 +25,7 @@ from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding, SchoolAssessment, withhold
 from belonging_research.plan import SecrecyPolicy
+from belonging_research.tables.measures import Measures
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")

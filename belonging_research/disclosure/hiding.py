@@ -17,9 +17,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from belonging_research.disclosure.measures import Measures
+from belonging_research.disclosure.measures import labels, threshold_of
 from belonging_research.errors import DisclosureError
 from belonging_research.plan import SecrecyPolicy
+from belonging_research.tables.measures import Measures
 
 Cell = tuple[int, str]  # row number, column
 CellKey = tuple[str, tuple[tuple[str, str], ...]]  # column, its row's labels
@@ -64,11 +65,11 @@ class _Sheet:
 
 def cell_keys(table: pa.Table, measures: Measures) -> dict[Cell, CellKey]:
     """The identity of each protected cell: its column and its row's labels, whatever the table is called."""
-    labels = [name for name in measures.labels(table) if name != "suppressed"]
-    columns = {name: table.column(name).to_pylist() for name in labels}
+    named = [name for name in labels(table, measures) if name != "suppressed"]
+    columns = {name: table.column(name).to_pylist() for name in named}
     keys: dict[Cell, CellKey] = {}
     for row in range(table.num_rows):
-        place = tuple(sorted((name, str(columns[name][row])) for name in labels))
+        place = tuple(sorted((name, str(columns[name][row])) for name in named))
         keys.update({(row, column): (column, place) for column in measures.protected})
     return keys
 
@@ -82,7 +83,7 @@ def hide(
 ) -> Hidden:
     """The table with small counts, the rates they would give, and what would give them back, hidden.
 
-    Hidden cells become null and column ``suppressed`` says why; shown counts are rounded to the policy's
+    Hidden cells become null and column ``suppressed`` says why; shown counts and amounts are rounded to the policy's
     base, rates to its decimals (of a percentage). ``already`` are cells that an earlier table of this run
     hid: they stay hidden. A policy without thresholds returns the table as it is.
 
@@ -143,8 +144,12 @@ def _hide_small_rest(sheet: _Sheet, row: int, numerator: str | None, denominator
 
 
 def _hide_linked(sheet: _Sheet) -> None:
-    """A rate, its numerator and its denominator: two of them give the third."""
+    """A rate, its numerator and its denominator: two of them give the third. An amount goes with its counts."""
     for row in range(sheet.n_rows):
+        for amount in sheet.measures.amounts:
+            reason = next((sheet.marks[row, each] for each in amount.over if (row, each) in sheet.marks), None)
+            if reason:
+                sheet.mark(row, amount.name, reason)
         for rate in sheet.measures.rates:
             over, under = rate.numerator, rate.denominator
             reason = sheet.marks.get((row, under)) if under else None
@@ -162,7 +167,7 @@ def _groups(table: pa.Table, sheet: _Sheet) -> Iterable[tuple[int, list[int]]]:
     total = sheet.measures.total
     if total is None:
         return
-    others = [name for name in sheet.measures.labels(table) if name not in (total.column, "suppressed")]
+    others = [name for name in labels(table, sheet.measures) if name not in (total.column, "suppressed")]
     members: dict[tuple[Any, ...], list[int]] = {}
     for row in range(sheet.n_rows):
         members.setdefault(tuple(sheet.columns[name][row] for name in others), []).append(row)
@@ -184,7 +189,7 @@ def _denominators_first(measures: Measures) -> list[str]:
 
 def _bounds(sheet: _Sheet, row: int, column: str) -> tuple[float, float]:
     """What the rules alone tell about a hidden count: least and greatest."""
-    threshold = sheet.measures.threshold(column, sheet.policy)
+    threshold = threshold_of(sheet.measures, column, sheet.policy)
     reason, value = sheet.marks[row, column], sheet.value(row, column) or 0.0
     whole = _whole(sheet, row, column)
     if small(sheet.policy, threshold, value) and reason.startswith("fewer than"):
@@ -198,7 +203,7 @@ def _bounds(sheet: _Sheet, row: int, column: str) -> tuple[float, float]:
 
 def _needs(sheet: _Sheet, row: int, column: str) -> tuple[float, float]:
     """The range that must stay possible for a protected count."""
-    threshold = sheet.measures.threshold(column, sheet.policy)
+    threshold = threshold_of(sheet.measures, column, sheet.policy)
     value = sheet.value(row, column) or 0.0
     low, high = _bounds(sheet, row, column)
     if small(sheet.policy, threshold, value):
@@ -250,7 +255,7 @@ def _protect(sheet: _Sheet, column: str, total: int, parts: list[int]) -> None:
             f"column {column}: the parts of the total in row {total + 1} add up to more than the total; "
             "they overlap, so the door cannot protect them. Clear overlapping groups in tables of their own."
         )
-    threshold = sheet.measures.threshold(column, sheet.policy)
+    threshold = threshold_of(sheet.measures, column, sheet.policy)
     while sheet.shown(total, column):
         hidden = [row for row in parts if (row, column) in sheet.marks]
         if not hidden or not _exposed(sheet, column, hidden):
@@ -271,7 +276,7 @@ def _released(table: pa.Table, sheet: _Sheet) -> pa.Table:
         values: list[Any] = sheet.columns[name]
         if name in measures.protected:
             shown = [sheet.value(row, name) if sheet.shown(row, name) else None for row in range(sheet.n_rows)]
-            values = [_rounded(value, name in measures.counts, policy) for value in shown]
+            values = [_rounded(value, name in measures.rounded, policy) for value in shown]
             if pa.types.is_integer(kind):
                 values = [None if value is None else int(value) for value in values]
         names.append(name)

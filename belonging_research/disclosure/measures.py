@@ -1,65 +1,24 @@
-"""What the columns of a table are, said by whoever makes it, so that the door knows what to protect."""
+"""What a table says of its columns, judged: whether the door can protect it, and by which limits."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from belonging_research.errors import DisclosureError
 from belonging_research.plan import SecrecyPolicy
+from belonging_research.tables.measures import Measures
 
 TOTAL_WORDS = frozenset({"all", "total", "england", "overall"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """A column of proportions, and the count columns that it divides, where the table has them."""
-
-    name: str
-    numerator: str | None = None
-    denominator: str | None = None
+def labels(table: pa.Table, measures: Measures) -> tuple[str, ...]:
+    """The columns that say which cell a row is: all that are neither counts, amounts nor rates."""
+    return tuple(name for name in table.column_names if name not in measures.protected)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Total:
-    """Rows whose ``column`` says ``label`` are the sum of the other rows that share all other labels."""
-
-    column: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measures:
-    """Every numeric column of a table by what it holds; the rest are labels.
-
-    ``pupils`` and ``schools`` are counts; ``rates`` proportions; ``other`` numbers that are about nobody (a
-    year, an event time, an estimate). ``total`` names the one margin that a one-way table has.
-    """
-
-    pupils: tuple[str, ...] = ()
-    schools: tuple[str, ...] = ()
-    rates: tuple[Rate, ...] = ()
-    other: tuple[str, ...] = ()
-    total: Total | None = None
-
-    @property
-    def counts(self) -> tuple[str, ...]:
-        """The columns that count pupils or schools."""
-        return (*self.pupils, *self.schools)
-
-    @property
-    def protected(self) -> tuple[str, ...]:
-        """The columns that may be hidden: counts and rates."""
-        return (*self.counts, *(rate.name for rate in self.rates))
-
-    def labels(self, table: pa.Table) -> tuple[str, ...]:
-        """The columns that say which cell a row is: all that are neither counts nor rates."""
-        return tuple(name for name in table.column_names if name not in self.protected)
-
-    def threshold(self, column: str, policy: SecrecyPolicy) -> int:
-        """The smallest count of ``column`` that the policy shows."""
-        return policy.schools if column in self.schools else policy.pupils
+def threshold_of(measures: Measures, column: str, policy: SecrecyPolicy) -> int:
+    """The smallest count of ``column`` that the policy shows."""
+    return policy.schools if column in measures.schools else policy.pupils
 
 
 def check_measures(table: pa.Table, measures: Measures, name: str) -> None:
@@ -69,9 +28,10 @@ def check_measures(table: pa.Table, measures: Measures, name: str) -> None:
     ------
     DisclosureError
         If a declared column is absent, a numeric column is not declared, a rate has no denominator to judge
-        it by, or a column holds a total that was not declared.
+        it by, an amount no count or a total, or a column holds a total that was not declared.
     """
     named = [rate.numerator for rate in measures.rates] + [rate.denominator for rate in measures.rates]
+    named += [column for amount in measures.amounts for column in amount.over]
     declared = {*measures.protected, *measures.other, *(each for each in named if each)}
     absent = sorted(declared - set(table.column_names))
     if absent:
@@ -81,7 +41,7 @@ def check_measures(table: pa.Table, measures: Measures, name: str) -> None:
     if unknown:
         raise DisclosureError(
             f"table {name}: nobody said what these numbers count: {', '.join(unknown)}. "
-            "Declare each in Measures as pupils, schools, a rate, or other."
+            "Declare each in Measures as pupils, schools, an amount, a rate, or other."
         )
     bare = sorted(rate.name for rate in measures.rates if rate.denominator not in measures.counts)
     if bare:
@@ -89,12 +49,18 @@ def check_measures(table: pa.Table, measures: Measures, name: str) -> None:
             f"table {name}: a rate without a count of pupils or schools cannot be judged: {', '.join(bare)}. "
             "Name its denominator column in Measures, and list that column as pupils or schools."
         )
+    loose = sorted(a.name for a in measures.amounts if not a.over or not set(a.over) <= set(measures.counts))
+    if loose or (measures.amounts and measures.total):
+        raise DisclosureError(
+            f"table {name}: an amount needs the count of those it was added up over, and no total that would give a "
+            f"hidden one back: {', '.join(loose) or 'it has a total'}. Name the count under over, or clear two tables."
+        )
     _check_totals(table, measures, name)
 
 
 def _check_totals(table: pa.Table, measures: Measures, name: str) -> None:
     declared = measures.total.column if measures.total else None
-    for column in measures.labels(table):
+    for column in labels(table, measures):
         if column == declared or not _is_text(table.schema.field(column).type):
             continue
         words = {str(value).strip().lower() for value in table.column(column).to_pylist()}

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from belonging_research.disclosure import Cleared, vouch
 from belonging_research.findings import Finding, SchoolAssessment
-from belonging_research.plan import Plan
+from belonging_research.plan import POLICIES, Plan
 from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
 from belonging_research.present.numbers import listed, scale, year
@@ -18,8 +18,9 @@ from belonging_research.present.words_council import short
 from belonging_research.present.words_reasons import reader_reason
 
 Format = Literal[
-    "text", "count", "percent", "per_100", "points", "times", "chance", "plain", "rate", "outcome", "reason"
-]
+    "text", "count", "more_or_fewer", "percent", "per_100", "points", "times", "chance", "plain", "rate", "outcome",
+    "reason",
+]  # fmt: skip
 
 _OUTCOMES: Mapping[str, str] = {
     "outcome": "Outcome",
@@ -32,8 +33,10 @@ _OUTCOMES: Mapping[str, str] = {
     "noticed": "Difference noticed 4 times in 5",
     "status": "Figures",
 }
+_NUMBERS = ("count", "more_or_fewer", "percent", "per_100", "points", "rate")
 _NOT_READ = "not in the files read here"
 _NO_FIGURE = "no figure"
+_HIDDEN = "hidden"
 
 
 def tabulate(
@@ -48,8 +51,9 @@ def tabulate(
     """A sealed table of all outcomes (findings), one finding's ``checks``, schools' starts, or a cleared table.
 
     For a table, ``headings`` picks, orders and names its columns, ``formats`` says how numbers are written
-    (rates are proportions: ``percent``, ``per_100``, ``points``; ``rate`` as its row's outcome is said, ``outcome`` as
-    the plan calls it, ``reason`` in readers' words).
+    (rates are proportions: ``percent``, ``per_100``, ``points``; differences of counts: ``more_or_fewer``; ``rate`` as
+    its row's outcome is said, ``outcome`` as the plan calls it, ``reason`` in readers' words). A cell that the door hid
+    says so.
 
     Raises
     ------
@@ -119,7 +123,10 @@ def _of_starts(cleared: Cleared[SchoolAssessment], title: str) -> Sheet:
     """When schools began, half-term by half-term, and how many pupils are followed in each."""
     names = {"starts": "Began in", "schools": "Schools", "pupils": "Pupils followed"}
     rows = [
-        [_half_term(row["starts"]), *(_cell(row[name], "count", 0) for name in ("schools", "pupils"))]
+        [
+            _half_term(row["starts"]),
+            *(_cell(row[name], "count", 0) if row[name] is not None else _HIDDEN for name in ("schools", "pupils")),
+        ]
         for row in cleared.value.starts.to_pylist()
     ]
     return seal_sheet(cleared, title, names, rows or [["no figures by school", "none", "none"]])
@@ -136,15 +143,22 @@ def _of_table(
 ) -> Sheet:
     table = cleared.value
     shown = dict(headings) if headings else {name: _words(name) for name in table.column_names}
-    decimals, plan = cleared.door.policy.rate_decimals, cleared.door.plan
+    decimals, plan = POLICIES[cleared.policy].rate_decimals, cleared.door.plan
     rows = [
         [
-            _cell(_of_outcome(row, name, formats.get(name), plan, decimals), formats.get(name), decimals)
+            _HIDDEN
+            if _is_hidden(row, name)
+            else _cell(_of_outcome(row, name, formats.get(name), plan, decimals), formats.get(name), decimals)
             for name in shown
         ]
         for row in table.to_pylist()
     ]
     return seal_sheet(cleared, title or "Table", shown, rows)
+
+
+def _is_hidden(row: Mapping[str, Any], name: str) -> bool:
+    """Whether the door hid this cell of a released table, as its column ``suppressed`` tells."""
+    return row[name] is None and f"; {name}: " in f"; {row.get('suppressed') or ''}"
 
 
 def _of_outcome(row: Mapping[str, Any], name: str, how: Format | None, plan: Plan, decimals: int) -> Any:
@@ -163,7 +177,7 @@ def _words(name: str) -> str:
 
 def _cell(value: Any, how: Format | None, decimals: int) -> str:
     if value is None:
-        return "hidden or missing" if how in ("count", "percent", "per_100", "points", "rate") else "none"
+        return _NO_FIGURE if how in _NUMBERS else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if how == "percent":
@@ -174,6 +188,8 @@ def _cell(value: Any, how: Format | None, decimals: int) -> str:
         return scale("", "", "proportion", decimals).gap(value)
     if how in ("times", "chance"):
         return f"{value:.1f}" if how == "times" else f"{value:.4f}"
+    if how == "more_or_fewer":
+        return f"{abs(value):,.0f} {'more' if value > 0 else 'fewer'}" if value else "no difference"
     if how == "count":
         return f"{value:,.0f}"
     if isinstance(value, float):

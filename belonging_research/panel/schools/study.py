@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ibis.expr.types import Table
 
@@ -23,6 +23,7 @@ EVENTS: Mapping[str, str] = {
     "pupils_with_one_or_more_suspensions_rate": "pupils_suspended",
     "permanent_exclusion_rate": "permanent_exclusions",
 }
+_Result = TypeVar("_Result")
 _NEEDED = ("schools", "pupils", "enrolments", "marks", "interventions")
 
 
@@ -42,7 +43,7 @@ class SchoolStudy:
     periods: tuple[str, ...]
     baseline: str
     engine: Any = field(repr=False)
-    made: dict[Any, SchoolPanel] = field(default_factory=dict, repr=False)
+    made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def panel(self, outcome: str) -> SchoolPanel:
         """The primary panel of an outcome: the fixed pupil cohort, by baseline school.
@@ -53,7 +54,7 @@ class SchoolStudy:
             return self.absence()
         if outcome not in EVENTS:
             raise PanelError(f"{outcome}: not built for schools; there is {', '.join((ABSENCE, *EVENTS))}.")
-        return self._once(
+        return self.once(
             outcome,
             lambda: events_panel(
                 self.register, self.tables["exclusions"], periods=self.periods, baseline=self.baseline,
@@ -61,26 +62,28 @@ class SchoolStudy:
             ),
         )  # fmt: skip
 
+    def once(self, key: Any, make: Callable[[], _Result]) -> _Result:
+        """What ``make`` gives, made once a study: ``key`` must name all that it depends on besides the extract."""
+        if key not in self.made:
+            self.made[key] = make()
+        found: _Result = self.made[key]
+        return found
+
     def cohort(self) -> Table:
         """The pupils who are followed (:func:`outcomes.school_periods.pupil_cohort`)."""
         return pupil_cohort(self.register.pupils, self.register.enrolments, baseline=self.baseline)
 
     def absence(self, bridges: Sequence[str] = ()) -> SchoolPanel:
         """Overall absence of the cohort, with some codes counted in another way (:data:`tables.CODE_BRIDGES`)."""
-        return self._once(("absence", *bridges), lambda: self._cohort(self._bridged(bridges)))
+        return self.once(("absence", *bridges), lambda: self._cohort(self._bridged(bridges)))
 
     def absence_of_stayers(self) -> SchoolPanel:
         """As :meth:`absence`, without pupils who had marks in a school of another pyramid since January of the base."""
-        return self._once("stayers", lambda: self._cohort(self._without_movers()))
+        return self.once("stayers", lambda: self._cohort(self._without_movers()))
 
     def enrolments_absence(self) -> SchoolPanel:
         """Overall absence of everybody on roll, by the school they are at: what a school's own figures show."""
-        return self._once("enrolments", lambda: school_panel(self.register, periods=self.periods))
-
-    def _once(self, key: Any, make: Callable[[], SchoolPanel]) -> SchoolPanel:
-        if key not in self.made:
-            self.made[key] = make()
-        return self.made[key]
+        return self.once("enrolments", lambda: school_panel(self.register, periods=self.periods))
 
     def _bridged(self, bridges: Sequence[str]) -> Register:
         return replace(self.register, counts=bridged(self.register.counts, bridges)) if bridges else self.register
