@@ -2,8 +2,7 @@
 
 A dry run of pip for each platform: nothing is downloaded but file lists and metadata. pip judges environment
 markers by the Python it runs on, so the pins are filtered here by the markers of the platform asked about.
-PySpark is the one exception: its source package is Python and Java archives alike on every platform, with nothing to
-compile, and only those who ask for Spark get it. Prints one line a platform and Python; exit code 1 where a wheel is missing.
+Prints one line a platform and Python; exit code 1 where a wheel is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
+# Python and Java archives, alike on every platform, with nothing to compile; only who asks for Spark gets it.
 NO_WHEELS = {"pyspark"}
 PYTHONS = ("3.11", "3.12", "3.13")
 # macOS 14 is the oldest that Apple still mends; glibc 2.28 is Debian 10, RHEL 8 and later.

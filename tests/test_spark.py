@@ -46,7 +46,6 @@ from belonging_research.outcomes.registers import (
     left_out,
     marks_not_in_use,
     school_week_sessions,
-    session_counts,
 )
 from belonging_research.outcomes.school_periods import (
     cohort_half_terms,
