@@ -58,7 +58,9 @@ def open_engine(master: str = "", *, spill: Path | None = None) -> Any:
     if master:
         return ibis.pyspark.connect(_spark_session(master, spill))
     place = {} if spill is None else {"temp_directory": str(spill)}
-    return ibis.duckdb.connect(memory_limit=_MEMORY, **place)
+    engine = ibis.duckdb.connect(memory_limit=_MEMORY, **place)
+    engine.con.execute("SET enable_progress_bar = false")  # drawn straight to the terminal, between a run's own lines
+    return engine
 
 
 def open_chosen_engine(*, spill: Path | None = None) -> Any:

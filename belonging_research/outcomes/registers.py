@@ -74,7 +74,7 @@ def school_week_sessions(marks: Table, periods: Sequence[str]) -> Table:
     ``possible`` to ``not_in_use`` are half-days as of :func:`session_counts`, of everybody in the register whatever
     their age: what arrived, and no published rate. A school that sent nothing has no row.
     """
-    weeks = [(period, monday, *days) for period in periods for monday, *days in _weeks(period)]
+    weeks = [(period, monday, first, last) for period in periods for monday, first, last in _weeks(period)]
     coded = _coded(marks, [(first, last) for _, _, first, last in weeks])
     summed = coded.group_by(["urn", "span"]).aggregate(**_by_class(coded))
     names = {"period": [week[0] for week in weeks], "week": pa.array([week[1] for week in weeks], pa.date32())}
@@ -213,12 +213,15 @@ def _flags_not_known(enrolment: Table) -> BooleanValue:
 
 
 def _half_days(coded: Table, where: BooleanValue) -> IntegerScalar:
-    return coded.count(where=where).cast("int64")
+    half_days: IntegerScalar = coded.count(where=where).cast("int64")
+    return half_days
 
 
 def _by_class(coded: Table) -> dict[str, IntegerScalar]:
     """Half-days of each class; without one, not in use."""
-    counts = {name: _half_days(coded, coded.class_number == n) for n, name in enumerate(_CLASSES)}
+    counts: dict[str, IntegerScalar] = {
+        name: _half_days(coded, coded.class_number == n) for n, name in enumerate(_CLASSES)
+    }
     return {"not_in_use": _half_days(coded, coded.class_number.isnull()), **counts}
 
 

@@ -306,9 +306,8 @@ def compare(whole: Path, tenth: Path, repeats: int) -> None:
         shown("ours, x beside the SQL", own, hand)
         shown("ours, x beside the scan", own, floor)
         shown("ours, a tenth", small)
-        print(
-            f"  ten times the rows take x {own['cpu'] / small['cpu']:.1f} CPU, x {own['peak'] / small['peak']:.2f} memory"
-        )
+        grown, fuller = own["cpu"] / small["cpu"], own["peak"] / small["peak"]
+        print(f"  ten times the rows take x {grown:.1f} CPU, x {fuller:.2f} memory")
         shown("pandas, a tenth", slow)
         print(f"  pandas takes x {10 * slow['cpu'] / own['cpu']:.1f} CPU, x {10 * slow['wall'] / own['wall']:.1f} time")
     print("half-terms (what a school study keeps)")
