@@ -24,6 +24,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 STAMP = "belonging-stamp.txt"
 SPACE_NEEDED = 2 * 1024**3  # the environment takes 1.3 GB, pip's downloads 0.4 GB more
+# Spark is 0.5 GB of its own and needs Java, so only its tests ask for it.
+USUAL, WITH_SPARK = ("test",), ("spark", "test")
 # Windows refuses paths of 260 characters; the longest file below an environment has 155 (JupyterLab's).
 LONGEST_ENVIRONMENT = 260 - 1 - 155 - 4
 
@@ -46,7 +48,8 @@ USAGE = """usage: python3 belonging_research/bootstrap.py VERB [ARGUMENTS]      
 Makes the project's own Python environment the first time (about three minutes), then does the verb.
 
   run       the main job; without arguments a simulated study   (run --help tells more)
-  test      the tests; further arguments go to pytest           (test -m "not slow" is the short way)
+  test      the tests; further arguments go to pytest           (test -m "not slow" is the short way);
+            where there is Java, all of them bring Spark along: another 0.5 GB
   lab       JupyterLab in notebooks/
   doctor    why it does not work on this laptop; installs nothing
   validate, simulate, plan ...   any verb of `belonging --help`
@@ -262,8 +265,19 @@ def show_progress(line: str, seen: set[str], expected: int) -> None:
         say(text)
 
 
-def install(python: Path) -> None:
-    """Install the project, editable, with its pinned constraints.
+def has_java(environ: Mapping[str, str]) -> bool:
+    """Whether Spark would find a Java to run on: that of JAVA_HOME, else the path's."""
+    home = environ.get("JAVA_HOME")
+    return shutil.which("java", path=str(Path(home) / "bin") if home else environ.get("PATH")) is not None
+
+
+def extras_for(verb: str, arguments: Sequence[str], *, java: bool) -> tuple[str, ...]:
+    """The extras that a verb needs: Spark for the whole of the tests, which skip Spark's own where there is no Java."""
+    return WITH_SPARK if verb == "test" and java and "not slow" not in arguments else USUAL
+
+
+def install(python: Path, extras: Sequence[str] = USUAL) -> None:
+    """Install the project, editable, with some of its extras and its pinned constraints.
 
     Raises
     ------
@@ -277,7 +291,7 @@ def install(python: Path) -> None:
     expected = sum("==" in line for line in constraints.read_text(encoding="utf-8").splitlines())
     command = [str(python), "-I", "-m", "pip", "install", "--no-input", "--no-user", "--progress-bar", "off"]
     command += ["--disable-pip-version-check", *truststore_flags(version.partition("pip ")[2])]
-    command += ["--constraint", str(constraints), "--editable", f"{CHECKOUT}[test]"]
+    command += ["--constraint", str(constraints), "--editable", f"{CHECKOUT}[{','.join(extras)}]"]
     say("Installing the project and what it needs (once; about three minutes)")
     tail, seen = deque[str](maxlen=200), set[str]()
     with subprocess.Popen(
@@ -298,22 +312,24 @@ def wanted_stamp() -> str:
     return stamp([*files, sys.version.encode(), str(CHECKOUT).encode()])
 
 
-def ready(folder: Path) -> Path:
+def ready(folder: Path, extras: Sequence[str] = USUAL) -> Path:
     """The environment's interpreter, after making and installing whatever is not there yet.
 
-    A stamp is written last, so an installation that was killed is done again.
+    A stamp is written last, so an installation that was killed is done again; it names the extras, and those that are
+    there stay when fewer are asked for.
     """
     python = environment_python(folder, windows=os.name == "nt")
-    mark, wanted = folder / STAMP, wanted_stamp()
+    mark, digest = folder / STAMP, wanted_stamp()
     usable = runs(python)
-    if usable and mark.exists() and mark.read_text(encoding="ascii", errors="replace") == wanted:
+    found, *there = mark.read_text(encoding="ascii", errors="replace").split() if mark.exists() else [""]
+    if usable and found == digest and set(extras) <= set(there):
         return python
     check_space(folder)
     if not usable:
         make_environment(folder)
     mark.write_text("unfinished", encoding="ascii")
-    install(python)
-    mark.write_text(wanted, encoding="ascii")
+    install(python, extras)
+    mark.write_text(" ".join((digest, *extras)), encoding="ascii")
     say("Ready.\n")
     return python
 
@@ -365,7 +381,8 @@ def start(arguments: Sequence[str]) -> int:
         check_python(sys.version_info[:2], has_venv=True, has_ensurepip=True)
         return examine(folder)
     check_python(sys.version_info[:2], has_venv=found[0], has_ensurepip=found[1])
-    command, place = command_for(ready(folder), arguments[0], arguments[1:])
+    extras = extras_for(arguments[0], arguments[1:], java=has_java(os.environ))
+    command, place = command_for(ready(folder, extras), arguments[0], arguments[1:])
     return passed_on(command, place)
 
 

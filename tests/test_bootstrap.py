@@ -197,7 +197,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[st
 
     monkeypatch.setattr(bootstrap, "runs", lambda python: python.exists())
     monkeypatch.setattr(bootstrap, "make_environment", make)
-    monkeypatch.setattr(bootstrap, "install", lambda python: steps.append("install"))
+    monkeypatch.setattr(bootstrap, "install", lambda python, extras: steps.append("install"))
     return folder, steps
 
 
@@ -211,13 +211,40 @@ def test_installs_once(made: tuple[Path, list[str]]) -> None:
     assert steps == ["make", "install", "install"]
 
 
+def test_spark_is_added_once_and_stays(made: tuple[Path, list[str]]) -> None:
+    """An environment with Spark does for every verb; one without is added to, not made anew."""
+    folder, steps = made
+    bootstrap.ready(folder, bootstrap.USUAL)
+    bootstrap.ready(folder, bootstrap.WITH_SPARK)
+    assert steps == ["make", "install", "install"]
+    bootstrap.ready(folder, bootstrap.USUAL)
+    bootstrap.ready(folder, bootstrap.WITH_SPARK)
+    assert steps == ["make", "install", "install"]
+
+
+def test_only_the_whole_of_the_tests_brings_spark_and_only_with_java(tmp_path: Path) -> None:
+    """Half a gigabyte that neither a run nor the short way through the tests needs."""
+    assert bootstrap.extras_for("test", [], java=True) == bootstrap.WITH_SPARK
+    assert bootstrap.extras_for("test", ["-k", "spark"], java=True) == bootstrap.WITH_SPARK
+    for verb, arguments, java in (("test", [], False), ("test", ["-m", "not slow"], True), ("run", [], True)):
+        assert bootstrap.extras_for(verb, arguments, java=java) == bootstrap.USUAL
+    java = tmp_path / "bin" / ("java.exe" if os.name == "nt" else "java")
+    assert not bootstrap.has_java({"PATH": str(java.parent)})
+    java.parent.mkdir()
+    java.touch()
+    java.chmod(0o755)
+    assert bootstrap.has_java({"PATH": str(java.parent)})
+    assert bootstrap.has_java({"JAVA_HOME": str(tmp_path), "PATH": ""})
+    assert not bootstrap.has_java({"JAVA_HOME": str(java.parent), "PATH": str(java.parent)})
+
+
 def test_an_installation_that_failed_is_done_again(
     made: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stamp is written last, so a failure or a kill leaves none that would be believed."""
     folder, steps = made
 
-    def fail(python: Path) -> None:
+    def fail(python: Path, extras: tuple[str, ...]) -> None:
         raise BootstrapError("no network", 74)
 
     with monkeypatch.context() as patch:

@@ -49,8 +49,13 @@ def wheels() -> ModuleType:
 
 
 def direct(project: dict[str, Any]) -> list[Requirement]:
-    """Everything the project itself asks for."""
+    """Everything the project itself asks for, the extra for Spark apart."""
     return [Requirement(line) for line in project["dependencies"] + project["optional-dependencies"]["test"]]
+
+
+def for_spark(project: dict[str, Any]) -> list[Requirement]:
+    """What the extra for Spark asks for."""
+    return [Requirement(line) for line in project["optional-dependencies"]["spark"]]
 
 
 def test_pins_are_exact_and_hold_no_address() -> None:
@@ -66,7 +71,7 @@ def test_pins_are_exact_and_hold_no_address() -> None:
 def test_everything_asked_for_is_pinned_within_its_bounds(project: dict[str, Any]) -> None:
     """Each direct requirement has a pin that satisfies it, on every platform."""
     pins = {canonicalize_name(pin.name): pin for pin in PINS}
-    for wanted in direct(project):
+    for wanted in direct(project) + for_spark(project):
         pin = pins[canonicalize_name(wanted.name)]
         assert pin.marker is None, pin
         assert next(iter(pin.specifier)).version in wanted.specifier, pin
@@ -75,6 +80,7 @@ def test_everything_asked_for_is_pinned_within_its_bounds(project: dict[str, Any
 def test_everything_imported_is_asked_for(project: dict[str, Any]) -> None:
     """The package imports nothing that only comes along with something else."""
     own = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    own |= {canonicalize_name(each.name) for each in for_spark(project)}  # in one place, where Spark is asked for
     known = {*sys.stdlib_module_names, "belonging_research"}
     used = set()
     for path in (REPOSITORY / "belonging_research").rglob("*.py"):

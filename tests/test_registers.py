@@ -24,6 +24,7 @@ from belonging_research.outcomes.registers import (
     enrolment_absence,
     left_out,
     marks_not_in_use,
+    school_week_sessions,
     session_counts,
 )
 from belonging_research.tables.council import ENROLMENTS, MARKS, PUPILS, SCHOOLS
@@ -241,6 +242,50 @@ def test_a_pupil_who_moves_in_the_middle_of_a_week_is_two_enrolments() -> None:
     assert (old["possible"], old["absent"], old["persistently_absent"]) == (5, 2, True)
     assert (new["possible"], new["absent"], new["persistently_absent"]) == (4, 0, False)
     assert (old["left_out"], new["left_out"]) == (None, None)
+
+
+def test_half_days_of_a_school_by_week_are_counted_by_hand() -> None:
+    """Monday to Sunday, each school alone, marks that are no code beside the others, and nothing of other years."""
+    marks = [
+        *register("p0", 1, SEPTEMBER, ["/", "\\", "I", "I", "O", "U", "K", "D", "#", "H"]),  # Monday to Friday
+        *register("p1", 1, SEPTEMBER, ["/"]),
+        ("p1", 1, dt.date(2024, 9, 8), "am", "/"),  # the Sunday
+        ("p1", 1, dt.date(2024, 9, 9), "am", None),  # the next Monday
+        ("p2", 2, dt.date(2024, 9, 6), "pm", "X"),
+        ("p2", 2, dt.date(2024, 7, 1), "pm", "/"),
+    ]
+    rows = {(row.pop("urn"), row["week"]): row for row in found(school_week_sessions(table(MARKS, marks), ["2024/25"]))}
+    assert set(rows) == {(1, SEPTEMBER), (1, dt.date(2024, 9, 9)), (2, SEPTEMBER)}
+    assert rows[1, SEPTEMBER] == {
+        "period": "2024/25", "week": SEPTEMBER, "possible": 4 + 2 + 2 + 1, "present": 4, "authorised": 2,
+        "unauthorised": 2, "approved_activity": 1, "not_possible": 1, "administrative": 1, "not_in_use": 1,
+    }  # fmt: skip
+    assert (rows[1, dt.date(2024, 9, 9)]["possible"], rows[1, dt.date(2024, 9, 9)]["not_in_use"]) == (0, 1)
+    assert (rows[2, SEPTEMBER]["possible"], rows[2, SEPTEMBER]["not_possible"]) == (0, 1)
+
+
+def test_a_week_across_two_academic_years_is_cut_between_them() -> None:
+    """31 July 2025 is a Thursday: one Monday, a row in each year."""
+    days = [dt.date(2025, 7, 31), dt.date(2025, 8, 1)]
+    marks = table(MARKS, [("p", 1, day, session, "/") for day in days for session in ("am", "pm")])
+    rows = found(school_week_sessions(marks, ["2024/25", "2025/26"]))
+    assert {(row["period"], row["week"], row["present"]) for row in rows} == {
+        ("2024/25", dt.date(2025, 7, 28), 2), ("2025/26", dt.date(2025, 7, 28), 2),
+    }  # fmt: skip
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.sampled_from([*CLASSES, "?", None]), min_size=1, max_size=40))
+def test_weeks_and_half_terms_add_up_to_the_same_half_days(marks: list[str | None]) -> None:
+    """However the marks fall, every half-day is in one class of one week and of one half-term."""
+    own = table(MARKS, register("p", 1, dt.date(2024, 10, 21), marks))
+    names = (P, A, AA, UA, NP, ADM, "possible", "not_in_use")
+    sums = [
+        {name: sum(row[name] for row in found(count(own, ["2024/25"]))) for name in names}
+        for count in (session_counts, school_week_sessions)
+    ]
+    assert sums[0] == sums[1]
+    assert sum(sums[0][name] for name in names if name != "possible") == len(marks)
 
 
 # Who is counted.

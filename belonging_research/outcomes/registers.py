@@ -11,8 +11,10 @@ marks and days are joined from tables, thresholds are compared on whole numbers,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Literal
+import functools
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import ibis
 import pyarrow as pa
@@ -25,6 +27,7 @@ from belonging_research.tables.register_codes import (
     POSSIBLE,
     REGISTER_CODES,
     WATCHED_MARKS,
+    Counts,
 )
 from belonging_research.tables.school_year import half_terms
 from belonging_research.tables.years import first_year
@@ -41,6 +44,7 @@ YOUNGEST, OLDEST = 5, 15
 FEWEST_ENROLMENTS = 6
 
 _ENROLMENT = ("pupil", "urn")
+_CLASSES: tuple[Counts, ...] = get_args(Counts)
 _MARKED = sorted({*WATCHED_MARKS, *(mark for bridge in CODE_BRIDGES.values() for mark in bridge.marks)})
 
 
@@ -53,25 +57,28 @@ def session_counts(marks: Table, periods: Sequence[str]) -> Table:
     or of a bridge, while it was a code. Each mark counts as on its day (:func:`bridged` for another way). Marks of
     other years than ``periods`` are left out.
     """
-    days, spans = _days(periods)
-    dated = marks.inner_join(days, marks.day == days.calendar_day)
-    codes = _codes()
-    coded = dated.left_join(codes, [dated.mark == codes.code, dated.is_new == codes.code_is_new])
+    halves = [half for period in periods for half in half_terms(period)]
+    coded = _coded(marks, [(half.first_day, half.last_day) for half in halves])
+    watched = {f"marked_{mark.lower()}": _half_days(coded, coded.watched == n) for n, mark in enumerate(_MARKED)}
+    summed = coded.group_by([*_ENROLMENT, "span"]).aggregate(**_by_class(coded), **watched)
+    names = {
+        "period": [half.period for half in halves],
+        "half_term": pa.array([half.number for half in halves], pa.int64()),
+    }
+    return _named(summed, names)
 
-    def half_days(where: BooleanValue) -> IntegerScalar:
-        return coded.count(where=where).cast("int64")
 
-    counts = {name: half_days(coded.counts == name) for name in sorted({c.counts for c in REGISTER_CODES})}
-    marked = {f"marked_{mark.lower()}": half_days(coded.code == mark) for mark in _MARKED}
-    # A half-term is one small whole number until all is added up: engines group by that several times faster.
-    summed = coded.group_by([*_ENROLMENT, "span"]).aggregate(
-        possible=half_days(coded.counts.isin(POSSIBLE)),
-        not_in_use=half_days(coded.counts.isnull()),
-        **counts,
-        **marked,
-    )
-    named = summed.inner_join(spans, summed.span == spans.span_number)
-    return named.relocate("period", "half_term", after="urn").drop("span", "span_number")
+def school_week_sessions(marks: Table, periods: Sequence[str]) -> Table:
+    """Half-days of each school by week and how they count: one row per urn, period and ``week``, its Monday.
+
+    ``possible`` to ``not_in_use`` are half-days as of :func:`session_counts`, of everybody in the register whatever
+    their age: what arrived, and no published rate. A school that sent nothing has no row.
+    """
+    weeks = [(period, monday, first, last) for period in periods for monday, first, last in _weeks(period)]
+    coded = _coded(marks, [(first, last) for _, _, first, last in weeks])
+    summed = coded.group_by(["urn", "span"]).aggregate(**_by_class(coded))
+    names = {"period": [week[0] for week in weeks], "week": pa.array([week[1] for week in weeks], pa.date32())}
+    return _named(summed, names)
 
 
 def bridged(counts: Table, bridges: Sequence[str]) -> Table:
@@ -205,39 +212,75 @@ def _flags_not_known(enrolment: Table) -> BooleanValue:
     return enrolment.persistently_absent.isnull() | enrolment.severely_absent.isnull()
 
 
+def _half_days(coded: Table, where: BooleanValue) -> IntegerScalar:
+    half_days: IntegerScalar = coded.count(where=where).cast("int64")
+    return half_days
+
+
+def _by_class(coded: Table) -> dict[str, IntegerScalar]:
+    """Half-days of each class; without one, not in use."""
+    counts: dict[str, IntegerScalar] = {
+        name: _half_days(coded, coded.class_number == n) for n, name in enumerate(_CLASSES)
+    }
+    return {"not_in_use": _half_days(coded, coded.class_number.isnull()), **counts}
+
+
+def _coded(marks: Table, spans: Sequence[tuple[dt.date, dt.date]]) -> Table:
+    """Marks of some spans of days (first and last), with the number of their span, of their class and as watched.
+
+    Class and mark are small whole numbers until all is added up: counting by text costs engines half as much again.
+    """
+    days = [
+        (first + dt.timedelta(days=n), span)
+        for span, (first, last) in enumerate(spans)
+        for n in range((last - first).days + 1)
+    ]
+    day, span = (list(column) for column in zip(*days, strict=True))
+    calendar = ibis.memtable(
+        pa.table(
+            {
+                "calendar_day": pa.array(day, pa.date32()),
+                "span": pa.array(span, pa.int32()),
+                "is_new": [each >= CODES_CHANGED for each in day],
+            }
+        )
+    )
+    codes = _codes()
+    dated = marks.inner_join(calendar, marks.day == calendar.calendar_day)
+    return dated.left_join(codes, [dated.mark == codes.code, dated.is_new == codes.code_is_new])
+
+
+def _named(summed: Table, names: Mapping[str, Any]) -> Table:
+    """Sums by ``span`` with what each span is called, and the half-days that could have been attended."""
+    spans = ibis.memtable(pa.table({"span_number": pa.array(range(len(names["period"])), pa.int32()), **names}))
+    named = summed.inner_join(spans, summed.span == spans.span_number).drop("span", "span_number")
+    possible = functools.reduce(operator.add, (named[name] for name in POSSIBLE))
+    return named.mutate(possible=possible).relocate(*names, "possible", after="urn")
+
+
 def _codes() -> Table:
-    """Register codes with the side of August 2024 on which each was in use."""
+    """Register codes with the side of August 2024 on which each was in use, its class and its place in _MARKED."""
     rows = [
-        (code.mark, is_new, code.counts)
+        (code.mark, is_new, _CLASSES.index(code.counts), _MARKED.index(code.mark) if code.mark in _MARKED else -1)
         for code in REGISTER_CODES
         for is_new in (False, True)
         if (code.first_day is None or is_new) and (code.last_day is None or not is_new)
     ]
-    names = ("code", "code_is_new", "counts")
-    return ibis.memtable(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))))
-
-
-def _days(periods: Sequence[str]) -> tuple[Table, Table]:
-    """Every day of some academic years with the number of its half-term, and the half-term of each number.
-
-    ``calendar_day``, ``span`` and whether the codes of August 2024 were in use; ``span_number``, ``period``,
-    ``half_term``.
-    """
-    halves = [half for period in periods for half in half_terms(period)]
-    rows = [
-        (half.first_day + dt.timedelta(days=n), span)
-        for span, half in enumerate(halves)
-        for n in range((half.last_day - half.first_day).days + 1)
-    ]
-    day, span = (list(column) for column in zip(*rows, strict=True))
-    days = {
-        "calendar_day": pa.array(day, pa.date32()),
-        "span": pa.array(span, pa.int32()),
-        "is_new": [each >= CODES_CHANGED for each in day],
+    code, is_new, number_of_class, watched = (list(column) for column in zip(*rows, strict=True))
+    columns = {
+        "code": code,
+        "code_is_new": is_new,
+        "class_number": pa.array(number_of_class, pa.int8()),
+        "watched": pa.array(watched, pa.int8()),
     }
-    spans = {
-        "span_number": pa.array(range(len(halves)), pa.int32()),
-        "period": [half.period for half in halves],
-        "half_term": pa.array([half.number for half in halves], pa.int64()),
-    }
-    return ibis.memtable(pa.table(days)), ibis.memtable(pa.table(spans))
+    return ibis.memtable(pa.table(columns))
+
+
+def _weeks(period: str) -> Iterator[tuple[dt.date, dt.date, dt.date]]:
+    """Every week of an academic year: its Monday, and its first and last day in the year."""
+    halves = half_terms(period)
+    first, last = halves[0].first_day, halves[-1].last_day
+    monday = first - dt.timedelta(days=first.weekday())
+    while monday <= last:
+        yield monday, max(monday, first), min(monday + dt.timedelta(days=6), last)
+        monday += dt.timedelta(days=7)

@@ -75,8 +75,8 @@ def cohort_leavers(counts: Table, cohort: Table, destinations: Table, *, baselin
 
     One row per urn (baseline), year_group and ``kind``: ``pupils``. Not in the data is without a mark in ``last`` and
     in any later half-term; who is past the age that counts did not leave. ``kind`` is that of the newest case of
-    :data:`tables.council.DESTINATION_KINDS` begun by the end of ``last``, ``not_recorded`` where there is none: none
-    of these is a failure, home education least of all.
+    :data:`tables.council.DESTINATION_KINDS` begun by the end of ``last``, of two on one day the last by name,
+    ``not_recorded`` where there is none: none of these is a failure, home education least of all.
     """
     period, half_term = last
     end = half_terms(period)[half_term - 1].last_day
@@ -87,7 +87,9 @@ def cohort_leavers(counts: Table, cohort: Table, destinations: Table, *, baselin
     seen = counts.filter(place >= ibis.literal(f"{period}/{half_term}")).select("pupil").distinct()
     gone = expected.anti_join(seen, "pupil")
     cases = destinations.filter(destinations.first_day <= ibis.literal(end))
-    newest = cases.group_by("pupil").aggregate(kind=cases.kind.argmax(cases.first_day))
+    # Not argmax: of two on one day each engine, and each thread, would take what it met first.
+    dated = cases.mutate(dated=cases.first_day.strftime("%Y-%m-%d") + cases.kind)
+    newest = dated.group_by("pupil").aggregate(kind=dated.dated.max().substr(len("2024-09-01")))
     known = gone.left_join(newest, "pupil").drop("pupil_right")
     known = known.mutate(kind=known.kind.fill_null("not_recorded"))
     return known.group_by(["urn", "year_group", "kind"]).aggregate(pupils=known.count().cast("int64"))

@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 from ibis.expr.types import Table
 
 from belonging_research.errors import PanelError
-from belonging_research.outcomes.engine import council_tables, open_engine, write_measured_sessions
+from belonging_research.outcomes.engine import (
+    council_tables,
+    measured_folder,
+    open_chosen_engine,
+    write_measured_sessions,
+)
 from belonging_research.outcomes.registers import bridged
 from belonging_research.outcomes.school_periods import pupil_cohort
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
@@ -104,8 +109,12 @@ class SchoolStudy:
         return replace(own, counts=own.counts.anti_join(movers, "pupil"))
 
 
-def study_schools(extract: CouncilExtract | None, plan: Plan, *, report_year: str) -> SchoolStudy | None:
+def study_schools(
+    extract: CouncilExtract | None, plan: Plan, *, report_year: str, engine: Any = None
+) -> SchoolStudy | None:
     """The study of a council's schools; None where the plan has no school layer or no extract was given.
+
+    ``engine`` is of :func:`outcomes.engine.open_engine`; without one, as the environment says (DuckDB by default).
 
     Raises :class:`PanelError` where the extract lacks a table that the layer needs.
     """
@@ -117,7 +126,7 @@ def study_schools(extract: CouncilExtract | None, plan: Plan, *, report_year: st
             f"extract {extract.folder.name}: no {' and no '.join(missing)}; the school layer needs "
             f"{', '.join(_NEEDED)}. Receive those files too, or leave the extract out."
         )
-    engine = open_engine()
+    engine = engine or open_chosen_engine(spill=measured_folder(extract) / "spill")
     tables = council_tables(extract, engine)
     periods = (*plan.base, *(year for year in plan.schools.post if year <= report_year))
     path = write_measured_sessions(extract, tables, engine, periods)
