@@ -9,12 +9,11 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from acceptance.running import CommandLine, Done, files_of
+from acceptance.running import Done, InThisProcess, files_of
 
 COMMAND, PLAN, SOURCE, FIGURES, REPORT = 2, 3, 4, 5, 9
 YEAR = "ees_attendance_ytd_202425.csv"
@@ -26,10 +25,16 @@ FILES = (YEAR, BEFORE, COUNCILS)
 
 
 @pytest.fixture(scope="module")
-def country(belonging: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def belonging() -> InThisProcess:
+    """The command line, in this process."""
+    return InThisProcess()
+
+
+@pytest.fixture(scope="module")
+def country(belonging: InThisProcess, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All files of the made-up country."""
     folder = tmp_path_factory.mktemp("country")
-    done = belonging("simulate", cwd=folder)
+    done = belonging("simulate", "--plan", "simulated_public", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "data" / "simulated" / "simulated_public"
 
@@ -64,7 +69,9 @@ def refused(done: Done, code: int, *says: str) -> None:
     assert done.stdout == ""
 
 
-def run(belonging: CommandLine, tmp_path: Path, *arguments: object, plan: object = "simulated_public") -> Done:
+def run(
+    belonging: InThisProcess | CommandLine, tmp_path: Path, *arguments: object, plan: object = "simulated_public"
+) -> Done:
     """``run`` with its output folder in the test's own, which a run that is refused must not have made."""
     before = set(files_of(tmp_path))
     done = belonging("run", "--plan", plan, *arguments, "--out", tmp_path / "out", cwd=tmp_path)
@@ -221,14 +228,14 @@ SPOILED: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("fault", SPOILED)
-def test_a_file_at_fault(fault: str, belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_file_at_fault(fault: str, belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Named with row and column where there is one, and with what to do."""
     spoil, says = SPOILED[fault]
     spoil(data / YEAR)
     refused(run(belonging, tmp_path, "--data", data), SOURCE, *says)
 
 
-def test_an_impossible_date_of_a_snapshot(belonging: CommandLine, country: Path, data: Path, tmp_path: Path) -> None:
+def test_an_impossible_date_of_a_snapshot(belonging: InThisProcess, country: Path, data: Path, tmp_path: Path) -> None:
     """30 February is named with its row, inside a packed file too."""
     content = gzip.decompress((country / SNAPSHOTS).read_bytes()).decode().splitlines()[:300]
     at = content[0].split(",").index("snapshot_date")
@@ -240,14 +247,16 @@ def test_an_impossible_date_of_a_snapshot(belonging: CommandLine, country: Path,
 
 
 @pytest.mark.parametrize("name", [SNAPSHOTS, MEASURES])
-def test_a_packed_file_cut_short(name: str, belonging: CommandLine, country: Path, data: Path, tmp_path: Path) -> None:
+def test_a_packed_file_cut_short(
+    name: str, belonging: InThisProcess, country: Path, data: Path, tmp_path: Path
+) -> None:
     """Half a gzip file and half a parquet file are named."""
     content = (country / name).read_bytes()
     (data / name).write_bytes(content[: len(content) // 2])
     refused(run(belonging, tmp_path, "--data", data), SOURCE, name, "cut short", "Download it again")
 
 
-def test_validate_says_the_same(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_validate_says_the_same(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """A fault is found by ``validate`` too, with the same words and code."""
     spoil, says = SPOILED["rate over 100"]
     spoil(data / YEAR)
@@ -257,7 +266,7 @@ def test_validate_says_the_same(belonging: CommandLine, data: Path, tmp_path: Pa
 # --- a folder -------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_without_data(belonging: CommandLine, tmp_path: Path) -> None:
+def test_a_folder_without_data(belonging: InThisProcess, tmp_path: Path) -> None:
     """Empty, missing, a file instead, or with files of another kind: each said in its own words."""
     folder = tmp_path / "nothing"
     folder.mkdir()
@@ -269,13 +278,13 @@ def test_a_folder_without_data(belonging: CommandLine, tmp_path: Path) -> None:
     refused(run(belonging, tmp_path, "--data", folder / "holiday.csv"), SOURCE, "holiday.csv: ", "folder")
 
 
-def test_figures_that_end_too_early(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_figures_that_end_too_early(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Nothing after the start: said with the last year there is."""
     (data / YEAR).unlink()
     refused(run(belonging, tmp_path, "--data", data), FIGURES, "2023/24", "2024/25", "Add later files")
 
 
-def test_figures_that_lack_a_base_year(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_figures_that_lack_a_base_year(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Noticed before any notebook starts, with outcome, council, years and publication; nothing of the run is left."""
     done = run(belonging, tmp_path, "--data", data, "--report-year", "2024/25", "--only", "04")
     says = ("overall_absence_rate is tested in 2024/25", "Larkvale (609)", "Pupil attendance in schools", "2022/23")
@@ -283,7 +292,7 @@ def test_figures_that_lack_a_base_year(belonging: CommandLine, data: Path, tmp_p
     assert "notebook" not in done.stderr.partition("error:")[0].replace("starting the notebooks", "")
 
 
-def test_nothing_was_out_by_that_day(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_nothing_was_out_by_that_day(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """A day before every file: no figures, and how it came."""
     done = run(belonging, tmp_path, "--data", data, "--data-as-at", "2015-01-01")
     refused(done, SOURCE, "no figures")
@@ -310,7 +319,7 @@ PLANS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("fault", PLANS)
-def test_a_plan_at_fault(fault: str, belonging: CommandLine, plan: Path, data: Path, tmp_path: Path) -> None:
+def test_a_plan_at_fault(fault: str, belonging: InThisProcess, plan: Path, data: Path, tmp_path: Path) -> None:
     """Named with its key, by ``run`` and by ``plan check`` alike."""
     old, new, says = PLANS[fault]
     text = plan.read_text(encoding="utf-8")
@@ -332,7 +341,7 @@ NAMES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("what", NAMES)
 def test_a_name_in_the_plan_that_nothing_has(
-    what: str, belonging: CommandLine, plan: Path, data: Path, tmp_path: Path
+    what: str, belonging: InThisProcess, plan: Path, data: Path, tmp_path: Path
 ) -> None:
     """A misspelt check or outcome is refused by ``plan check`` and before any notebook runs."""
     old, new, says = NAMES[what]
@@ -341,7 +350,7 @@ def test_a_name_in_the_plan_that_nothing_has(
     refused(run(belonging, tmp_path, "--data", data, plan=plan), PLAN, "mine.toml", *says)
 
 
-def test_a_plan_of_another_encoding(belonging: CommandLine, plan: Path, data: Path, tmp_path: Path) -> None:
+def test_a_plan_of_another_encoding(belonging: InThisProcess, plan: Path, data: Path, tmp_path: Path) -> None:
     """Saved as Windows-1252 or UTF-16 it is named, and how to save it."""
     text = plan.read_text(encoding="utf-8").replace("Larkvale", "Lärkvale")
     for encoding in ("cp1252", "utf-16"):
@@ -349,20 +358,20 @@ def test_a_plan_of_another_encoding(belonging: CommandLine, plan: Path, data: Pa
         refused(run(belonging, tmp_path, "--data", data, plan=plan), PLAN, "mine.toml", "UTF-8")
 
 
-def test_an_unknown_council(belonging: CommandLine, plan: Path, data: Path, tmp_path: Path) -> None:
+def test_an_unknown_council(belonging: InThisProcess, plan: Path, data: Path, tmp_path: Path) -> None:
     """A wrong code is named with the code that was probably meant."""
     plan.write_text(plan.read_text(encoding="utf-8").replace('unit = "609"', 'unit = "906"', 1), encoding="utf-8")
     done = run(belonging, tmp_path, "--data", data, plan=plan)
     refused(done, FIGURES, "treated.0.unit is 906 (Larkvale)", "no file has figures", "Did you mean 609?")
 
 
-def test_a_council_without_data(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_council_without_data(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Dorset's plan on files that have no Dorset."""
     done = run(belonging, tmp_path, "--data", data, plan="dorset_public")
     refused(done, FIGURES, "838 (Dorset)", "no file has figures", "add the council's files")
 
 
-def test_a_plan_and_data_that_do_not_go_together(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_plan_and_data_that_do_not_go_together(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Real figures need a plan, a plan for real figures needs data, and a plan needs to be there."""
     refused(run(belonging, tmp_path, plan="dorset_public"), PLAN, "dorset_public.toml", "--data DIR")
     refused(belonging("run", "--data", data, cwd=tmp_path), PLAN, "figures without a plan", "--plan dorset_public")
@@ -377,14 +386,14 @@ def test_a_plan_and_data_that_do_not_go_together(belonging: CommandLine, data: P
 
 
 @pytest.mark.parametrize("year", ["2024-26", "banana", "2024/26", "24", ""])
-def test_a_report_year_that_is_none(year: str, belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_report_year_that_is_none(year: str, belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Refused before anything is read, with the form to write it in."""
     done = run(belonging, tmp_path, "--data", data, "--report-year", year)
     refused(done, COMMAND, "--report-year", "2024/25")
     assert "reading" not in done.stderr
 
 
-def test_a_report_year_that_the_plan_has_not(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_report_year_that_the_plan_has_not(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """The plan's years are listed."""
     done = run(belonging, tmp_path, "--data", data, "--report-year", "2019/20")
     refused(done, COMMAND, "2019/20", "2024/25, 2025/26, 2026/27", "Choose one")
@@ -398,7 +407,7 @@ def test_a_report_year_that_the_plan_has_not(belonging: CommandLine, data: Path,
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_an_option_at_fault(arguments: tuple[str, str], belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_an_option_at_fault(arguments: tuple[str, str], belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Impossible dates, numbers and misspelt options are named."""
     refused(run(belonging, tmp_path, "--data", data, *arguments), COMMAND, arguments[0])
 
@@ -412,7 +421,7 @@ def test_an_option_at_fault(arguments: tuple[str, str], belonging: CommandLine, 
     ],
 )
 def test_a_notebook_that_is_not_there(
-    only: str, says: tuple[str, ...], belonging: CommandLine, data: Path, tmp_path: Path
+    only: str, says: tuple[str, ...], belonging: InThisProcess, data: Path, tmp_path: Path
 ) -> None:
     """Misspelt or ambiguous: the names that there are, and the one that was probably meant."""
     refused(run(belonging, tmp_path, "--data", data, "--only", only), COMMAND, f"--only {only}", *says)
@@ -432,11 +441,11 @@ PARAMETERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("fault", PARAMETERS)
-def test_a_parameter_at_fault(fault: str, checkout: Path, belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_parameter_at_fault(fault: str, checkout: Path, data: Path, tmp_path: Path) -> None:
     """Notebook and parameter are named before any kernel starts; papermill would run on with the default."""
     old, new, says = PARAMETERS[fault]
     mine = spoiled_checkout(checkout, tmp_path / "mine", old, new)
-    done = run(replace(belonging, checkout=mine), tmp_path, "--data", data)
+    done = run(CommandLine(checkout=mine), tmp_path, "--data", data)
     refused(done, REPORT, "04_attendance_impact.ipynb", *says)
     assert "notebook" not in done.stderr.partition("error:")[0]
 
@@ -454,16 +463,16 @@ def spoiled_checkout(checkout: Path, mine: Path, old: str, new: str) -> Path:
     return mine
 
 
-def test_a_torn_notebook(checkout: Path, belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_torn_notebook(checkout: Path, data: Path, tmp_path: Path) -> None:
     """Named as the user's file, not as a library's complaint."""
     mine = tmp_path / "mine"
     shutil.copytree(checkout, mine, ignore=shutil.ignore_patterns("__pycache__"))
     (mine / "notebooks" / "04_attendance_impact.ipynb").write_text("{", encoding="utf-8")
-    done = run(replace(belonging, checkout=mine), tmp_path, "--data", data)
+    done = run(CommandLine(checkout=mine), tmp_path, "--data", data)
     refused(done, REPORT, "04_attendance_impact.ipynb", "not a readable notebook")
 
 
-def test_an_output_folder_that_cannot_be_written(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_written(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """A file in its place or above it is named before anything is read, and is left as it was."""
     taken = tmp_path / "taken"
     taken.write_text("mine", encoding="utf-8")
@@ -476,13 +485,13 @@ def test_an_output_folder_that_cannot_be_written(belonging: CommandLine, data: P
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a folder that nobody may write, not even root")
-def test_an_output_folder_that_nobody_may_write(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_an_output_folder_that_nobody_may_write(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """Where the system refuses, the folder and the way out are named."""
     done = belonging("run", "--plan", "simulated_public", "--data", data, "--out", "/proc/belonging", cwd=tmp_path)
     refused(done, REPORT, "/proc/belonging", "cannot be written", "--out")
 
 
-def test_a_file_where_the_study_would_be(belonging: CommandLine, data: Path, tmp_path: Path) -> None:
+def test_a_file_where_the_study_would_be(belonging: InThisProcess, data: Path, tmp_path: Path) -> None:
     """A file with the study's name in the output folder is named, and is left as it was."""
     out = tmp_path / "out"
     out.mkdir()
@@ -492,7 +501,7 @@ def test_a_file_where_the_study_would_be(belonging: CommandLine, data: Path, tmp
     assert files_of(out) == {"simulated_public": b"mine"}
 
 
-def test_a_place_where_figures_cannot_be_made_up(belonging: CommandLine, tmp_path: Path) -> None:
+def test_a_place_where_figures_cannot_be_made_up(belonging: InThisProcess, tmp_path: Path) -> None:
     """Something of the user's in the place of the simulated files is named and left alone."""
     place = tmp_path / "data" / "simulated" / "simulated_public"
     place.mkdir(parents=True)
