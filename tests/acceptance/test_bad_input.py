@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.running import Done, InThisProcess, files_of
+from acceptance.running import CommandLine, Done, InThisProcess, files_of
 
 COMMAND, PLAN, SOURCE, FIGURES, REPORT = 2, 3, 4, 5, 9
 YEAR = "ees_attendance_ytd_202425.csv"
