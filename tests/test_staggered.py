@@ -682,7 +682,8 @@ def test_poisson_equals_explicit_dummies() -> None:
     assert found.log_ratio == pytest.approx(dummies.params[0], abs=1e-6)
     assert found.n_without_events == int((~kept).sum()) > 0
     assert found.n_events == int(panel.numerator.sum())
-    assert found.interval[0] < math.log(0.7) < found.interval[1]
+    low, high = found.intervals[0.95]
+    assert low < math.log(0.7) < high
 
 
 def test_uneven_counts_are_judged_by_the_allocation() -> None:
@@ -691,7 +692,8 @@ def test_uneven_counts_are_judged_by_the_allocation() -> None:
     for seed in range(40):
         found = ratio_effect(made_up_events(seed), rng=np.random.default_rng(seed), draws=199)
         rejected += found.p_value <= 0.05
-        assert (found.p_value <= 0.05) == (found.interval[0] > 0 or found.interval[1] < 0)
+        low, high = found.intervals[0.95]
+        assert (found.p_value <= 0.05) == (low > 0 or high < 0)
     assert rejected <= 6
 
 

@@ -8,6 +8,7 @@ cluster-robust errors reject too often, so the score of the ratio is judged by p
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ _SETTLED, _STEPS = 1e-10, 500
 class RatioEffect:
     """How many times as many events there are since a start: ``log_ratio``, natural, and what it rests on.
 
-    ``std_error``: cluster-robust, shown beside ``p_value`` and ``interval`` of the randomisation, which decide.
+    ``std_error``: cluster-robust, shown beside ``p_value`` and ``intervals`` (by level) of the randomisation, which decide.
     ``n_without_events``: units that never had one, which a fixed-effects Poisson leaves out, of ``n_units``.
     """
 
@@ -41,8 +42,7 @@ class RatioEffect:
     log_ratio: float
     std_error: float
     p_value: float
-    level: float
-    interval: tuple[float, float]
+    intervals: Mapping[float, tuple[float, float]]
     n_reference: int
     n_units: int
     n_without_events: int
@@ -68,7 +68,7 @@ def ratio_effect(
     panel: SchoolPanel,
     *,
     rng: np.random.Generator,
-    level: float = 0.95,
+    levels: Sequence[float] = (0.95,),
     anticipation: int = 0,
     draws: int = 1999,
 ) -> RatioEffect:
@@ -84,7 +84,7 @@ def ratio_effect(
     study = staggered(panel, weights="schools", anticipation=anticipation)
     adoption = cluster_adoption(study)
     found = allocations(adoption, stratum_of(study, panel), draws=draws, rng=rng)
-    refuse_too_few(found, alpha_of(level))
+    refuse_too_few(found, min(alpha_of(level) for level in levels))
     events, exposure = _events(panel, study)
     has_any = events.sum(axis=1) > 0
     if not has_any.any():
@@ -96,8 +96,7 @@ def ratio_effect(
         log_ratio=coefficient,
         std_error=error,
         p_value=scores.p_value(0.0),
-        level=level,
-        interval=scores.interval(alpha_of(level)),
+        intervals={level: scores.interval(alpha_of(level)) for level in sorted(levels)},
         n_reference=len(found.others),
         n_units=len(study.units),
         n_without_events=int((~has_any).sum()),
