@@ -168,7 +168,7 @@ def followed(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckR
     panel = study.absence()
     of = max((each.of for each in panel.leavers), default=0)
     gone = sum(each.n for each in panel.leavers)
-    followed = 1 - gone / of if of else 1.0
+    followed = round(1 - gone / of, 2) if of else 1.0  # to whole per cent: of a small cohort more would tell a count
     sentence = f"At the end {100 * followed:.0f}% of the pupils who were to be followed were still in the data."
     status: Status = "pass" if followed >= LEAST_FOLLOWED else "fail"
     return (answer("followed", status, "caution", sentence, value=followed, limit=LEAST_FOLLOWED),)

@@ -8,6 +8,7 @@ from dataclasses import InitVar, dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from belonging_research.disclosure.cells import cells_of, measures_content
 from belonging_research.disclosure.door import Door
@@ -32,6 +33,7 @@ T = TypeVar("T")
 _TOKEN = object()
 WITHHELD = "withheld"
 _STARTS = Measures(pupils=("pupils",), schools=("schools",))
+_NAMED = Measures(schools=("schools",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,11 @@ def _clear_schools(assessment: SchoolAssessment, door: Door, name: str) -> Clear
         return _made(assessment, door, door.record("table", content, name=name or "schools_not_said"))
     findings = _clear_findings(assessment.findings, door, name)
     starts = _clear_table(assessment.starts, door, _STARTS, "school_starts")
-    safe = dataclasses.replace(assessment, findings=findings.value, starts=starts.value)
+    policy, listed = door.plan.policy_of("school"), assessment.interventions
+    # A name typed by somebody may tell of one school or one child: only what began in several schools is named.
+    named = listed.filter(pc.greater_equal(listed["schools"], policy.schools)) if policy.schools else listed
+    names = _clear_table(named.replace_schema_metadata(listed.schema.metadata), door, _NAMED, "school_interventions")
+    safe = dataclasses.replace(assessment, findings=findings.value, starts=starts.value, interventions=names.value)
     return _made(safe, door, door.entry(findings.entry))
 
 
@@ -194,7 +200,9 @@ def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:
     """Why an estimate is about too few to be shown, or None. A county's one council is no small group."""
     if estimate.n_pupils is not None and estimate.n_pupils < policy.pupils:
         return f"fewer than {policy.pupils} pupils"
-    if estimate.layer == "school" and estimate.n_treated < policy.schools:
+    # Of either side: what one school is set beside is that school's own. Where all start there is no other side.
+    others = estimate.n_units - estimate.n_treated
+    if estimate.layer == "school" and (estimate.n_treated < policy.schools or 0 < others < policy.schools):
         return f"fewer than {policy.schools} schools"
     if estimate.layer == "pupil" and estimate.n_treated < policy.pupils:
         return f"fewer than {policy.pupils} pupils"
@@ -202,15 +210,33 @@ def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:
 
 
 def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
-    """Counts of pupils rounded; single schools' and pupils' placebos and weights left out."""
+    """Counts rounded; what is about single schools or pupils left out: placebos, weights, and the path.
+
+    A path's first and last event times are of one cohort's schools, which may be one school.
+    """
     if policy.pupils == 0 and policy.schools == 0:
         return estimate
     base = policy.round_counts_to
-    n_pupils = None if estimate.n_pupils is None else (estimate.n_pupils + base // 2) // base * base
-    coarse = dataclasses.replace(estimate, n_pupils=n_pupils)
+
+    def rounded(count: int | None) -> int | None:
+        return None if count is None else (count + base // 2) // base * base
+
+    coarse = dataclasses.replace(estimate, n_pupils=rounded(estimate.n_pupils))
     if estimate.layer == "county":
         return coarse
-    return dataclasses.replace(coarse, placebos=(), placebo_units=(), weights={})
+    decimals = policy.rate_decimals + 2  # of a proportion
+    return dataclasses.replace(
+        coarse,
+        placebos=(),
+        placebo_units=(),
+        weights={},
+        path=(),
+        actual=round(estimate.actual, decimals),
+        predicted=round(estimate.predicted, decimals),
+        n_treated=rounded(estimate.n_treated) or estimate.n_treated,
+        n_units=rounded(estimate.n_units) or estimate.n_units,
+        n_clusters=rounded(estimate.n_clusters),
+    )
 
 
 def _coarse_finding(finding: Finding, policy: SecrecyPolicy) -> Finding:

@@ -42,6 +42,19 @@ def design_score(estimate: Estimate, plan: Plan, report_year: str) -> int:
     return 2 if weaker else 3
 
 
+def school_design_score(row: Candidate, estimate: Estimate) -> int:
+    """The school layer's design: 5 randomised timing with 40 clusters, 4 timing blind to outcomes, else 3.
+
+    With schools that had not started as comparison and half-terms before; 2 with one year before, 0 with none. Where
+    every school starts in the end, those that started later are the comparison.
+    """
+    if len(estimate.base) < 2:
+        return min(2, 2 * len(estimate.base))
+    blind = any(check.name == "allocation" and check.status == "pass" for check in row.checks)
+    by_lot = any(check.name == "allocation" and "by lot" in check.sentence for check in row.checks)
+    return 5 if blind and by_lot and (estimate.n_clusters or 0) >= 40 else 4 if blind else 3
+
+
 def is_caution(check: CheckResult) -> bool:
     """A failed caution, or a serious check that could not be made."""
     return (check.severity, check.status) in {("caution", "fail"), ("serious", "no_test")}
@@ -77,7 +90,11 @@ def grade_parts(row: Candidate, estimate: Estimate, plan: Plan, *, report_year: 
     ratio = None if estimate.detectable is None else estimate.detectable / sesoi
     imbalance = None if row.imbalance is None else abs(row.imbalance)
     return GradeParts(
-        design=design_score(estimate, plan, report_year),
+        design=(
+            school_design_score(row, estimate)
+            if estimate.layer == "school"
+            else design_score(estimate, plan, report_year)
+        ),
         precision=banded(ratio, PRECISION, PRECISION_FLOOR),
         attrition=banded(uncovered_share(row), ATTRITION, ATTRITION_FLOOR),
         balance=banded(imbalance, BALANCE, BALANCE_FLOOR),

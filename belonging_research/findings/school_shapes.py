@@ -16,12 +16,12 @@ class SchoolAssessment:
     """Findings about schools in the plan's order, a line for each that could not be made, and how starts lay.
 
     ``starts``: one row a half-term in which schools started, and one for those that had not by the end: columns
-    starts, schools, pupils. ``interventions``: what was started, by name. ``findings`` is empty, and ``left_out`` says
-    why, where the study has no figures by school.
+    starts, schools, pupils. ``interventions``: what was started, and in how many schools: columns intervention,
+    schools. ``findings`` is empty, and ``left_out`` says why, where the study has no figures by school.
     """
 
     findings: tuple[Finding, ...]
     left_out: tuple[str, ...]
     starts: pa.Table
-    interventions: tuple[str, ...]
+    interventions: pa.Table
     every_school_starts: bool

@@ -27,7 +27,11 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
     """
     if study is None:
         return SchoolAssessment(
-            findings=(), left_out=(NO_SCHOOLS,), starts=_starts(None), interventions=(), every_school_starts=False
+            findings=(),
+            left_out=(NO_SCHOOLS,),
+            starts=_starts(None),
+            interventions=_interventions(None),
+            every_school_starts=False,
         )
     own, candidates, missing = study.plan, [], []
     year = study.periods[-1]
@@ -45,12 +49,11 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
     findings = judge_all(candidates, own, report_year=year)
     kept = tuple(each for each in findings if domain is None or each.domain == domain)
     panel = study.panel(ABSENCE)
-    names = study.engine.to_pyarrow(study.register.interventions.select("intervention").distinct())
     return SchoolAssessment(
         findings=kept,
         left_out=tuple(missing),
         starts=_starts(panel),
-        interventions=tuple(sorted(names["intervention"].to_pylist())),
+        interventions=_interventions(study),
         every_school_starts=panel.every_school_starts,
     )
 
@@ -129,6 +132,18 @@ def _imbalance(panel: SchoolPanel) -> float | None:
         return None
     apart = np.average(mean[starts], weights=sizes[starts]) - np.average(mean[~starts], weights=sizes[~starts])
     return float(apart / spread)
+
+
+def _interventions(study: SchoolStudy | None) -> pa.Table:
+    """What was started by the end of the panel, and in how many schools: columns intervention, schools."""
+    found: Mapping[str, list[object]] = {"intervention": [], "schools": []}
+    if study is not None:
+        log = study.register.interventions
+        rows = log.group_by("intervention").aggregate(schools=log.urn.nunique().cast("int64")).order_by("intervention")
+        found = study.engine.to_pyarrow(rows).to_pydict()
+    types = (("intervention", pa.string()), ("schools", pa.int64()))
+    made = pa.table({name: pa.array(found[name], kind) for name, kind in types})
+    return made.replace_schema_metadata({"layer": "school"})
 
 
 def _starts(panel: SchoolPanel | None) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -15,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet
 from ibis.expr.types import Table
 
-from belonging_research.errors import CommandError
+from belonging_research.errors import CommandError, SourceError
 from belonging_research.outcomes.registers import session_counts
 from belonging_research.sources.council import CouncilExtract
+from belonging_research.sources.reading import file_sha256
 from belonging_research.tables.council import COUNCIL_TABLES
 
 _THIS_ROOM = Path(__file__).parent
@@ -104,17 +106,33 @@ def write_measured_sessions(
     for path in _COUNTED_BY:
         key.update(path.read_bytes().replace(b"\r\n", b"\n"))
     target = measured_folder(extract) / f"{extract.folder.name}-{key.hexdigest()[:12]}.parquet"
-    if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
+    mark = target.with_suffix(".sha256")
+    if not _is_as_written(target, mark):
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             counted: pa.Table = engine.to_pyarrow(session_counts(tables["marks"], periods))
             order = [(name, "ascending") for name in ("pupil", "urn", "period", "half_term")]
             pyarrow.parquet.write_table(counted.sort_by(order), partial, compression="zstd")
+            mark.write_text(file_sha256(partial) + "\n", encoding="utf-8")
             partial.replace(target)
+        except OSError as error:
+            raise SourceError(
+                f"{target.parent}: cannot be written ({error.strerror}), and what is counted from marks is kept there, "
+                "beside the extract. Free that place, or move the extract to a folder that you may write to."
+            ) from None
         finally:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
     return target
+
+
+def _is_as_written(target: Path, mark: Path) -> bool:
+    """Whether a kept count is there and is what was written: one that was changed or torn is made again."""
+    try:
+        return mark.read_text(encoding="utf-8").strip() == file_sha256(target)
+    except OSError:
+        return False
 
 
 def _spark_session(master: str, spill: Path | None) -> Any:

@@ -70,6 +70,13 @@ def cohort_half_terms(counts: Table, cohort: Table, *, baseline: str) -> Table:
     ).rename(urn="home")  # fmt: skip
 
 
+def still_expected(cohort: Table, *, baseline: str, last: tuple[str, int]) -> Table:
+    """Pupils of a cohort who are of an age that counts at half-term ``last`` (year, number): the rest did not leave."""
+    period, half_term = last
+    age = cohort.year_group + 4 + first_year(period) - first_year(baseline)
+    return cohort.filter(age.between(YOUNGEST, OLDEST - 1 if half_term == 6 else OLDEST))
+
+
 def cohort_leavers(counts: Table, cohort: Table, destinations: Table, *, baseline: str, last: tuple[str, int]) -> Table:
     """Pupils of a cohort who should still be in the data at half-term ``last`` (year, number) and are not.
 
@@ -80,9 +87,7 @@ def cohort_leavers(counts: Table, cohort: Table, destinations: Table, *, baselin
     """
     period, half_term = last
     end = half_terms(period)[half_term - 1].last_day
-    years = first_year(period) - first_year(baseline)
-    age = cohort.year_group + 4 + years
-    expected = cohort.filter(age.between(YOUNGEST, OLDEST - 1 if half_term == 6 else OLDEST))
+    expected = still_expected(cohort, baseline=baseline, last=last)
     place = counts.period + "/" + counts.half_term.cast("string")
     seen = counts.filter(place >= ibis.literal(f"{period}/{half_term}")).select("pupil").distinct()
     gone = expected.anti_join(seen, "pupil")
@@ -127,9 +132,10 @@ def school_events(
 ) -> Table:
     """Suspensions and permanent exclusions by school and half-term, with the school days over which they fell.
 
-    One row per urn, period, half_term: ``suspensions``, ``permanent_exclusions``, ``pupils_suspended``, ``pupils`` on
-    roll and ``school_days``: half of the half-days on roll, attended or not, so that what is counted takes nothing from
-    its own exposure. With a ``cohort`` (of :func:`pupil_cohort`) both are of its pupils, at their baseline school
+    One row per urn, period, half_term: ``suspensions``, ``permanent_exclusions``, ``pupils_suspended`` (in the
+    half-term of their first of the year, so that a year's half-terms add up to its pupils with one or more), ``pupils``
+    on roll and ``school_days``: half of the half-days on roll, attended or not, so that what is counted takes nothing
+    from its own exposure. With a ``cohort`` (of :func:`pupil_cohort`) both are of its pupils, at their baseline school
     whatever school issued them; without, of all pupils at the school that issued them.
     """
     halves = counts.possible + counts.not_possible + counts.not_in_use
@@ -147,11 +153,14 @@ def school_events(
     exposed = rolls.group_by(keys).aggregate(
         school_days=rolls.halves.sum().cast("float64") / 2, pupils=rolls.pupil.nunique().cast("int64")
     )
-    happened = dated.group_by(keys).aggregate(
+    suspended = dated.filter(dated.category == "suspension")
+    firsts = suspended.group_by(["pupil", "urn", "period"]).aggregate(half_term=suspended.half_term.min())
+    once = firsts.group_by(keys).aggregate(pupils_suspended=firsts.count().cast("int64"))
+    every = dated.group_by(keys).aggregate(
         suspensions=number(dated.category == "suspension"),
         permanent_exclusions=number(dated.category == "permanent"),
-        pupils_suspended=dated.pupil.nunique(where=dated.category == "suspension").cast("int64"),
     )
+    happened = every.left_join(once, keys).drop("urn_right", "period_right", "half_term_right")
     joined = exposed.outer_join(happened, keys)
     return joined.select(
         **{key: ibis.coalesce(joined[key], joined[f"{key}_right"]) for key in keys},

@@ -18,7 +18,8 @@ from belonging_research.present.words_council import VERDICTS, facts, short
 from belonging_research.present.words_evidence import informs
 
 BY_SCHOOL = "by-school"  # marks the part of a page that is about schools
-OTHERS = "schools that had not started by then"
+SINCE = "in schools since their pyramid started"
+OTHERS = "schools whose pyramid had not started by then"
 
 
 def headline(stories: Sequence[Story]) -> str:
@@ -26,7 +27,7 @@ def headline(stories: Sequence[Story]) -> str:
     if not stories:
         return "School by school: no figures"
     lead = stories[0]
-    return f"{lead.subject} in schools since they started: {short(lead).lower()}"
+    return f"{lead.subject} {SINCE}: {short(lead).lower()}"
 
 
 def page(assessment: SchoolAssessment, stories: Sequence[Story]) -> str:
@@ -42,12 +43,15 @@ def page(assessment: SchoolAssessment, stories: Sequence[Story]) -> str:
 
 
 def _compared(assessment: SchoolAssessment) -> list[str]:
-    what = listed([f"“{name}”" for name in assessment.interventions])
-    several = len(assessment.interventions) > 1
+    names = [str(name) for name in assessment.interventions["intervention"].to_pylist()]
+    what = listed([f"“{name}”" for name in names]) if names else "something that too few schools began to be named here"
+    several = len(names) > 1
     said = [
-        f"Started in some schools before others: {what}. Schools that had started are set beside {OTHERS}, by how each "
-        "had changed since before. The pupils on roll before anything began are followed, whatever school they went to "
-        "later, so that pupils who come or go cannot make a difference by themselves. These are other figures and "
+        f"Started in some schools before others: {what}. A pyramid is the schools that pupils move through together, "
+        "and counts as started once one of its schools has. Schools whose pyramid had started are set beside "
+        f"{OTHERS}, by how each had changed since before. The pupils on roll before anything began are followed, "
+        "whatever school of the council’s they went to later, so that moves between schools make no difference; how "
+        "many left these figures is counted, and what that could hide is among the checks. These are other figures and "
         "another question than beside other councils: the two answers are never averaged.",
     ]
     if several:
@@ -75,25 +79,24 @@ def verdict(story: Story) -> str:
         return f"{subject} in these schools is withheld, so that no child and no school can be recognised."
     if finding.verdict == "not_assessed":
         due = f"; it is to be told in {story.due}" if story.due else ""
-        return f"{subject} in schools since they started is not assessed yet{due}."
+        return f"{subject} {SINCE} is not assessed yet{due}."
     if finding.rule == 1:
-        return f"{subject} in schools since they started: described only, the plan gives no verdict{but}."
+        return f"{subject} {SINCE}: described only, the plan gives no verdict{but}."
     if finding.verdict == "cannot_tell":
         return (
-            f"We cannot tell whether {low} in schools that started differed from what {OTHERS} lead one to "
+            f"We cannot tell whether {low} in schools whose pyramid started differed from what {OTHERS} lead one to "
             f"expect{because(story)}{but}."
         )
     if finding.verdict == "as_expected":
         return (
-            f"{subject} in schools since they started was about as expected: any difference from what {OTHERS} lead "
-            f"one to expect is smaller than {story.said['smallest size']}, the smallest that was set {story.set_how} "
-            f"as worth having{but}."
+            f"{subject} {SINCE} was about as expected: any difference from what {OTHERS} lead one to expect is smaller "
+            f"than {story.said['smallest size']}, the smallest that was set {story.set_how} as worth having{but}."
         )
     matter = "by enough to matter" if finding.enough_to_matter else (
         f"whether by enough to matter ({story.said['smallest size']}) is not settled"
     )  # fmt: skip
     return (
-        f"{subject} in schools since they started was {VERDICTS[finding.verdict].lower()}: {story.said['best guess']} "
+        f"{subject} {SINCE} was {VERDICTS[finding.verdict].lower()}: {story.said['best guess']} "
         f"than {OTHERS} lead one to expect, {matter}{but}."
     )
 

@@ -149,7 +149,7 @@ def _prepare(
         raise CommandError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
     councils = [path for path in data if is_council_extract(path)]
     extract = _extract(plan, tuple(path for path in data if path not in councils), report_year, asked)
-    extract = _with_council(extract, plan, councils)
+    extract = _with_council(extract, plan, councils, asked)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
         digests, report_year=extract.report_year, data_as_at=extract.data_as_at, asked=extract.asked,
@@ -181,7 +181,7 @@ def _extract(plan: Plan, data: tuple[Path, ...], report_year: str | None, asked:
     return load_extract(data, plan, through=year, data_as_at=asked)
 
 
-def _with_council(extract: Extract, plan: Plan, councils: Sequence[Path]) -> Extract:
+def _with_council(extract: Extract, plan: Plan, councils: Sequence[Path], asked: dt.date | None) -> Extract:
     """The extract with a council's own tables among its sources, and their digest in its own."""
     if not councils:
         return extract
@@ -193,6 +193,11 @@ def _with_council(extract: Extract, plan: Plan, councils: Sequence[Path]) -> Ext
     if len(councils) > 1:
         raise CommandError(f"--data: {len(councils)} extracts of a council's own tables; give the one to be read.")
     council = read_council_extract(councils[0])
+    if asked is not None and council.date > asked:
+        raise CommandError(
+            f"--data-as-at {asked}: the council's extract {councils[0].name} was taken later, on {council.date}. Give "
+            "an earlier extract, or ask for a later day."
+        )
     files = (*extract.files, *source_files(council, plan.policy_of("school")))
     return replace(extract, files=files, digest=sha256_of(f"{extract.digest} {council.digest}"))
 
@@ -254,7 +259,8 @@ def _jobs(run: _Run, restricted: Path) -> tuple[Job, ...]:
             executed=restricted / f"{each.name}.ipynb",
             ledger=restricted / f"{each.name}.ledger.jsonl",
             parameters=_values(run, each, restricted),
-            quote_errors=run.plan.policy == "as_published",
+            # An error of a library may quote a row; a council's own rows never.
+            quote_errors=run.plan.policy == "as_published" and run.plan.schools is None,
         )
         for each in run.notebooks
     )

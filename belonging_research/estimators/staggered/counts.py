@@ -34,7 +34,7 @@ _SETTLED, _STEPS = 1e-10, 500
 class RatioEffect:
     """How many times as many events there are since a start: ``log_ratio``, natural, and what it rests on.
 
-    ``std_error``: cluster-robust, shown beside the randomisation's ``p_value`` and ``intervals`` (by level), which decide.
+    ``std_error``: cluster-robust, shown beside ``p_value`` and ``intervals`` (by level), which decide.
     ``n_without_events``: units that never had one, which a fixed-effects Poisson leaves out, of ``n_units``.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from belonging_research.errors import EstimateError
 from belonging_research.estimators.weights import Floats
-from belonging_research.outcomes.school_periods import pupil_absence
+from belonging_research.outcomes.school_periods import pupil_absence, still_expected
 from belonging_research.panel.schools import SchoolStudy
 
 
@@ -21,10 +21,14 @@ def lee_bounds(study: SchoolStudy, value: float) -> tuple[float, float]:
     Raises :class:`EstimateError` where a side has nobody left.
     """
     panel = study.absence()
-    started = np.array([each is not None for each in panel.adoption])
-    at_start = {True: float(panel.sizes[started].sum()), False: float(panel.sizes[~started].sum())}
-    schools = dict(zip(panel.schools, started.tolist(), strict=True))
-    rows = pupil_absence(study.register.counts, study.cohort(), baseline=study.baseline, last=_last(panel.periods))
+    schools = {urn: start is not None for urn, start in zip(panel.schools, panel.adoption, strict=True)}
+    last = _last(panel.periods)
+    # Who is past the age that counts did not leave, and is on neither side.
+    expected = still_expected(study.cohort(), baseline=study.baseline, last=last)
+    homes = study.engine.to_pyarrow(expected.select("urn"))["urn"].to_pylist()
+    sides = [schools[str(urn)] for urn in homes if str(urn) in schools]
+    at_start = {True: float(sum(sides)), False: float(len(sides) - sum(sides))}
+    rows = pupil_absence(study.register.counts, expected, baseline=study.baseline, last=last)
     found = study.engine.to_pyarrow(rows)
     known = np.array([str(urn) in schools for urn in found["urn"].to_pylist()])
     side = np.array([schools.get(str(urn), False) for urn in found["urn"].to_pylist()])

@@ -21,6 +21,7 @@ from belonging_research.outcomes.school_periods import (
     pupil_cohort,
     school_events,
     school_half_terms,
+    still_expected,
 )
 from belonging_research.panel.schools.shape import Floats, LeftOut, SchoolPanel, panel_of_arrays
 from belonging_research.panel.schools.starts import Assignment, Starts, half_term_label, starts_of
@@ -93,7 +94,8 @@ def cohort_panel(
     data they are later, in the figures of their baseline school and pyramid for good. A unit is a school's pupils of
     one baseline year group, and is compared within that (``blocks``): pupils age alike on both sides, and persistent
     absence of 12% in Year 3 against 33% in Year 11 cannot pass for an effect. Weights by pupils standardise to the
-    baseline's mix. Leavers are counted by destination.
+    baseline's mix. Leavers are counted by destination, of
+    the pupils who are still of an age that counts.
 
     Raises :class:`PanelError` as :func:`school_panel`, or where no pupil is on roll that day.
     """
@@ -116,6 +118,8 @@ def cohort_panel(
     gone = cohort_leavers(
         register.counts, cohort, destinations, baseline=baseline, last=(last.period, last.number)
     ).to_pyarrow()
+    there = still_expected(cohort, baseline=baseline, last=(last.period, last.number))
+    expected = int(there.count().to_pyarrow().as_py())
     return build.panel(
         rows,
         "overall_absence_rate",
@@ -123,7 +127,7 @@ def cohort_panel(
         "possible",
         sizes={(row["urn"], row["year_group"]): row["pupils"] for row in sizes},
         exclusions=told,
-        leavers=_leavers(gone, build.starts, total),
+        leavers=_leavers(gone, build.starts, expected),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import ibis
 from ibis.expr.types import Table
 
 from belonging_research.errors import PanelError
@@ -21,6 +23,7 @@ from belonging_research.panel.schools.building import Register, cohort_panel, ev
 from belonging_research.panel.schools.shape import SchoolPanel
 from belonging_research.plan import Plan, SchoolLayer
 from belonging_research.sources.council import CouncilExtract
+from belonging_research.tables.years import first_year
 
 ABSENCE = "overall_absence_rate"
 EVENTS: Mapping[str, str] = {
@@ -37,7 +40,7 @@ class SchoolStudy:
     """A council's tables read for a plan's school layer. ``plan`` is :attr:`Plan.of_schools`.
 
     ``periods``: academic years of the panels, base and post up to the report year; ``register``: what they are made
-    of. ``extract`` is the extract behind them.
+    of, nothing in it later than ``until``. ``extract`` is the extract behind them.
     """
 
     plan: Plan
@@ -47,6 +50,7 @@ class SchoolStudy:
     register: Register
     periods: tuple[str, ...]
     baseline: str
+    until: dt.date
     engine: Any = field(repr=False)
     made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -63,7 +67,7 @@ class SchoolStudy:
             outcome,
             lambda: events_panel(
                 self.register, self.tables["exclusions"], periods=self.periods, baseline=self.baseline,
-                event=EVENTS[outcome], as_at=self.extract.date,
+                event=EVENTS[outcome], as_at=self.until,
             ),
         )  # fmt: skip
 
@@ -130,11 +134,15 @@ def study_schools(
     tables = council_tables(extract, engine)
     periods = (*plan.base, *(year for year in plan.schools.post if year <= report_year))
     path = write_measured_sessions(extract, tables, engine, periods)
+    # What was decided or began later is not known at the end of the report year, whenever the extract was taken.
+    until = min(extract.date, dt.date(first_year(periods[-1]) + 1, 8, 31))
+    begun = tables["interventions"].filter(tables["interventions"].first_day <= ibis.literal(until))
     register = Register(
         counts=engine.read_parquet(str(path)),
-        **{name: tables[name] for name in ("pupils", "enrolments", "schools", "interventions")},
+        interventions=begun,
+        **{name: tables[name] for name in ("pupils", "enrolments", "schools")},
     )
     return SchoolStudy(
         plan=plan.of_schools, layer=plan.schools, extract=extract, tables=tables, register=register, periods=periods,
-        baseline=plan.schools.baseline, engine=engine,
+        baseline=plan.schools.baseline, until=until, engine=engine,
     )  # fmt: skip

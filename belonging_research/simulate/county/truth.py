@@ -42,7 +42,7 @@ class TruthCell:
     none; ``half_term``: such a label (``"2024/25 HT1"``); ``event_time``: half-terms since the start, None without.
     ``fsm``: ever eligible, None where not recorded. Counts are half-days (``school_days``: days) of pupils aged 5 to
     15 by the counting rules of the published statistics; suspensions are all that were issued there, and
-    ``pupils_suspended`` the pupils who had one or more in the half-term.
+    ``pupils_suspended`` the pupils whose first of the academic year it was.
     """
 
     population: str
@@ -87,7 +87,7 @@ class CountyTruth:
     def effect_on(self, outcome: str, post: Sequence[str]) -> float | None:
         """The truth of a finding about the baseline cohort over academic years ``post``, in the outcome's unit.
 
-        Overall absence as a proportion; suspensions, and pupils with any in a half-term, as log ratios. None for any
+        Overall absence as a proportion; suspensions, and pupils with one or more in a year, as log ratios. None for any
         other outcome.
         """
         halves = {each.half_term for each in self.cells if each.half_term[:7] in post}
@@ -109,7 +109,7 @@ class CountyTruth:
     ) -> float | None:
         """Suspensions that happened over those that would have, of treated cells; None where none would have.
 
-        ``count``: ``suspensions``, or ``pupils_suspended`` in each half-term.
+        ``count``: ``suspensions``, or ``pupils_suspended``, once an academic year.
         """
         cells = self._treated(population, half_terms, of)
         untreated = sum(getattr(each, f"untreated_{count}") for each in cells)
@@ -196,7 +196,8 @@ def _add_suspensions(county: County, sums: Ints, group: Ints, known: Any) -> Non
         half[own] = HALF_TERMS * at + days.half_term[days.teaching][events.start[own] // 2] - 1
     for prefix, counted in (("", events.happens), ("untreated_", np.ones(len(half), bool))):
         own = np.flatnonzero(counted & known[events.row])
-        pupil = roll.pupil[events.row[own]] * county.world.n_periods * HALF_TERMS + half[own]
+        own = own[np.argsort(half[own], kind="stable")]
+        pupil = roll.pupil[events.row[own]] * county.world.n_periods + half[own] // HALF_TERMS
         once = own[np.unique(pupil, return_index=True)[1]]
         for column, chosen in (("suspensions", own), ("pupils_suspended", once)):
             place = (*group[events.row[chosen]].T, half[chosen])
