@@ -199,15 +199,18 @@ def sql_weeks(folder: Path) -> pa.Table:
 
 def sql_flags(folder: Path) -> pa.Table:
     """As :func:`our_flags`, of this data: nobody boards, begins in half-term 6 or is in alternative provision."""
+    kinds = {"possible": "class < 4", "absent": "class IN (2, 3)", "unknown": "class IS NULL", "n": "true"}
+    whole = ", ".join(f"count(*) FILTER (WHERE {which}) AS {name}" for name, which in kinds.items())
+    sixth = ", ".join(f"count(*) FILTER (WHERE half_term = 6 AND {which}) AS {name}_6" for name, which in kinds.items())
+    kept = ", ".join(f"{name} - CASE WHEN age = 15 THEN {name}_6 ELSE 0 END AS {name}" for name in kinds)
     query = f"""
-        WITH sums AS (
-            SELECT pupil, urn, year, any_value(2022 + year - year(birth_month) - (month(birth_month) > 8)::INT) AS age,
-                count(*) FILTER (WHERE class < 4) AS possible, count(*) FILTER (WHERE class IN (2, 3)) AS absent,
-                count(*) FILTER (WHERE class IS NULL) AS unknown
-            FROM {_JOINED} JOIN pupils USING (pupil)
-            WHERE NOT (half_term = 6 AND 2022 + year - year(birth_month) - (month(birth_month) > 8)::INT = 15)
-            GROUP BY pupil, urn, year
-        ), sizes AS (SELECT urn, year, count(*) FILTER (WHERE age BETWEEN 5 AND 15) AS size FROM sums GROUP BY ALL)
+        WITH counts AS (SELECT pupil, urn, year, {whole}, {sixth} FROM {_JOINED} GROUP BY pupil, urn, year),
+        aged AS (
+            SELECT *, 2022 + year - year(birth_month) - (month(birth_month) > 8)::INT AS age
+            FROM counts JOIN pupils USING (pupil)
+        ),
+        sums AS (FROM (SELECT pupil, urn, year, age, {kept} FROM aged) WHERE n > 0),
+        sizes AS (SELECT urn, year, count(*) FILTER (WHERE age BETWEEN 5 AND 15) AS size FROM sums GROUP BY ALL)
         SELECT pupil, urn, year, possible, absent,
             CASE WHEN possible > 0 AND (absent * 10 >= possible + unknown) = ((absent + unknown) * 10 >= possible
                 + unknown) THEN absent * 10 >= possible + unknown END AS persistently_absent,
