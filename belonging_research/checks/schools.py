@@ -22,7 +22,7 @@ from belonging_research.estimators.staggered import (
     pre_trends,
     sun_abraham,
 )
-from belonging_research.panel.schools import SchoolPanel, SchoolStudy, Weighting
+from belonging_research.panel.schools import SchoolPanel, SchoolPanels, SchoolStudy, Weighting
 from belonging_research.plan import Plan
 from belonging_research.tables.register_codes import CODE_BRIDGES
 
@@ -32,7 +32,7 @@ _BY_LOT, _BLIND = "drawn_by_lot", ("drawn_by_lot", "outcome_blind")
 ABSENCE = "overall_absence_rate"
 
 
-def allocation(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def allocation(estimate: Estimate, study: SchoolPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Caution: starts were decided by need or by the schools themselves, so permuting them is a model of chance.
 
     ``value``: the share of units whose start was drawn by lot or by a documented rule blind to outcomes.
@@ -50,12 +50,14 @@ def allocation(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Chec
     return (answer("allocation", "fail", "caution", sentence, value=share),)
 
 
-def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def pre_trends_of(
+    estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int = 999, placebos: int = 60
+) -> tuple[CheckResult, ...]:
     """Serious: those that started moved apart from the others before they started; with the power of asking.
 
-    Joint test of the half-terms before the start by permuting starts. Its power is that of a drift that makes the
-    smallest effect of interest by the last half-term; conditioning on a pass can worsen bias (Roth 2022), so the
-    interval is shown whatever comes of it.
+    Joint test of the half-terms before the start by permuting starts, ``draws`` times. Its power, from ``placebos``,
+    is that of a drift that makes the smallest effect of interest by the last half-term; conditioning on a pass can
+    worsen bias (Roth 2022), so the interval is shown whatever comes of it.
     """
     name, sesoi = "pre_trends", plan.outcome(estimate.outcome).sesoi
     if estimate.outcome != ABSENCE:
@@ -63,7 +65,7 @@ def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[C
     try:
         found = pre_trends(
             study.panel(estimate.outcome), drift=sesoi, rng=plan.rng("pre_trends", estimate.outcome),
-            comparison=study.layer.comparison, anticipation=study.layer.anticipation,
+            comparison=study.layer.comparison, anticipation=study.layer.anticipation, draws=draws, placebos=placebos,
         )  # fmt: skip
     except EstimateError as fault:
         return (answer(name, "no_test", "serious", f"No trend before the start could be tested: {fault}"),)
@@ -130,13 +132,13 @@ def spill_over(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Chec
     return (moved(name, shift, limit, sentence),)
 
 
-def weights(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def weights(estimate: Estimate, study: SchoolPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: weighing pupils, half-days or schools alike gives answers further apart than S."""
     name, limit = "weights", plan.outcome(estimate.outcome).sesoi
     if estimate.outcome != ABSENCE:
         return _not_here(name)
     ways: tuple[Weighting, ...] = ("pupils", "sessions", "schools")
-    values = {way: _value(study.absence(), study, way) for way in ways}
+    values = {way: _value(study.panel(estimate.outcome), study, way) for way in ways}
     apart = max(values.values()) - min(values.values())
     sentence = f"Weighing pupils, half-days or schools alike gives answers {in_words(apart, estimate.unit)} apart."
     return (moved(name, apart, limit, sentence),)
@@ -201,7 +203,7 @@ def run_school_checks(estimate: Estimate, study: SchoolStudy) -> tuple[CheckResu
     return tuple(result for name in plan.checks for result in SCHOOL_CHECKS[name](estimate, study, plan))
 
 
-def _value(panel: SchoolPanel, study: SchoolStudy, by: Weighting = "pupils") -> float:
+def _value(panel: SchoolPanel, study: SchoolPanels, by: Weighting = "pupils") -> float:
     """The overall effect alone, in the outcome's unit."""
     found = group_time_effects(
         panel, rng=np.random.default_rng(0), comparison=study.layer.comparison, anticipation=study.layer.anticipation,

@@ -46,7 +46,7 @@ from belonging_research.sources import Extract, load_extract
 
 Progress = Callable[[str, int, int], None]
 STANDS, FEW = "where_every_council_stands.csv", "few_treated.csv"
-_ROOMS = ("tables", "plan", "sources", "outcomes", "panel", "estimators", "checks", "findings", "calibrate")
+_ROOMS = ("tables", "plan", "sources", "simulate", "outcomes", "panel", "estimators", "checks", "findings", "calibrate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
