@@ -84,9 +84,9 @@ def tasks_of(
     for layer, world in wanted:
         if not only or {"a", layer, world.name} & set(only):
             n_worlds = worlds if world.is_null else effect_worlds or worlds
-            outcome = PRIMARY if isinstance(world, CountyWorld) else _asked(world, plan)
+            asked = PRIMARY if isinstance(world, CountyWorld) else _asked(world, plan)
             made += [
-                Task(part="a", name=world.name, first=n, last=min(n + CHUNK, n_worlds), outcome=outcome, layer=layer)
+                Task(part="a", name=world.name, first=n, last=min(n + CHUNK, n_worlds), outcome=asked, layer=layer)
                 for n in range(0, n_worlds, CHUNK)
             ]
     if figures is None:

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 _HALF_TERMS = 6
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnSchools:
     """A county's panels and truths by outcome, read as :class:`panel.schools.SchoolPanels` is.
@@ -83,9 +84,7 @@ def _uneven(drawn: SimulatedPanel, shape: float, never: float, rng: np.random.Ge
     return replace(drawn, suspensions=found, untreated_suspensions=found)
 
 
-def _panel(
-    drawn: SimulatedPanel, outcome: str, periods: tuple[str, ...], *, untreated: bool = False
-) -> SchoolPanel:
+def _panel(drawn: SimulatedPanel, outcome: str, periods: tuple[str, ...], *, untreated: bool = False) -> SchoolPanel:
     years = drawn.world.periods
     first = years.index(periods[0]) * _HALF_TERMS
     kept = slice(first, first + len(periods) * _HALF_TERMS)

@@ -1,4 +1,4 @@
-"""One made-up study of schools: from drawn panels to verdicts by the rule table, and what the named check made of it."""
+"""One made-up study of schools: from drawn panels to verdicts by the rule table, and what its named check found."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from belonging_research.findings.rules import BLOCKING
 from belonging_research.findings.schools import estimate_of
 from belonging_research.plan import Plan
 
-# Randomisation is exact at .05 with any number of draws that .05 divides evenly: p <= .05 is being among the 25 most
-# extreme of 500 as of the 100 most extreme of 2,000. Fewer cost a little power, never size.
-DRAWS, PRE_TREND_DRAWS = 499, 199
+# Randomisation is exact at .05 and at Holm's first step of .025 with any number of allocations that these divide
+# evenly: p <= .025 is being among the 10 most extreme of 400 as of the 50 most extreme of 2,000. Fewer cost a little
+# power, never size.
+DRAWS, CHECK_DRAWS = 399, 199
 # Checks of pupils who left or moved and of register codes have nothing to look at in schools without pupils, and the
 # other estimators are a caution at most.
 QUICK_CHECKS = ("allocation", "pre_trends", "weights")
@@ -73,8 +74,8 @@ def _checks(made: Estimate, study: DrawnSchools) -> tuple[CheckResult, ...]:
     plan = study.plan
     found = {
         "allocation": lambda: allocation(made, study, plan),
-        "pre_trends": lambda: pre_trends_of(made, study, plan, draws=PRE_TREND_DRAWS, placebos=1),
-        "weights": lambda: weights(made, study, plan),
+        "pre_trends": lambda: pre_trends_of(made, study, plan, draws=CHECK_DRAWS, placebos=1),
+        "weights": lambda: weights(made, study, plan, draws=CHECK_DRAWS),
     }
     return tuple(result for name in plan.checks for result in found[name]())
 
