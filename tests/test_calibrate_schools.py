@@ -38,6 +38,7 @@ from belonging_research.panel.schools import SchoolPanel, panel_of_arrays
 from belonging_research.plan import Plan, read_plan
 from belonging_research.reports import calibration
 from belonging_research.reports.calibration import run_calibration
+from belonging_research.shipped import find_calibration
 
 PLANS = Path(__file__).resolve().parents[1] / "notebooks" / "plans"
 PLAN = read_plan(PLANS / "simulated_county.toml")
@@ -378,3 +379,24 @@ def test_a_layer_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no layer of this plan"):
         run_calibration(read_plan(PLANS / "simulated_public.toml"), data=(), only=("school",), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_shipped_record_keeps_its_promises() -> None:
+    """False verdicts, coverage, wrong signs and decisiveness of the shipped plan, within two Monte Carlo errors.
+
+    Worlds that are not fair may say more falsely: there the page shows how many their check caught.
+    """
+    path = find_calibration(PLAN.digest)
+    assert path is not None
+    rows = {row["world"]: row for row in json.loads(path.read_text("utf-8"))["rows"] if row["layer"] == "school"}
+    assert set(rows) == set(SCHOOL_WORLDS)
+    for name, row in rows.items():
+        if SCHOOL_WORLDS[name].fair:
+            assert (row["false_verdicts"] or 0.0) <= 0.05 + 2 * row["false_verdicts_mcse"]
+            assert abs(row["coverage"] - 0.95) <= 0.02 + 2 * row["coverage_mcse"]
+        else:
+            assert row["caught"] is not None
+    assert rows["one_point"]["right_verdicts"] + 2 * rows["one_point"]["right_verdicts_mcse"] >= 0.8
+    assert max(rows[name]["type_s"] for name in ("one_point", "half_a_point", "harm", "fewer_suspensions")) <= 0.01
+    # The county layer of the same plan was not measured, and does not take these rows for its own.
+    assert calibrated._measured(PLAN, ABSENCE) == (None, None, None)
