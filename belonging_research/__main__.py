@@ -436,16 +436,28 @@ def check(file: str) -> None:
     type=click.Path(path_type=Path),
     help="Published files, to put every real council in the treated one's place; without, only made-up worlds.",
 )
-@click.option("--worlds", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Countries a world.")
+@click.option(
+    "--worlds",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="Countries, or counties, a world.",
+)
 @click.option("--effect-worlds", type=click.IntRange(1, 100_000), help="The same, where something was done.")
-@click.option("--only", multiple=True, metavar="PART", help="A part (a, b, c) or a world; may be given again.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PART",
+    help="A part (a, b, c), a layer (county, school) or a world; may be given again.",
+)
 @out_option
 @jobs_option
 def calibrate(plan_name: str, data: tuple[Path, ...], **options: Any) -> None:
     """How often the whole pipeline is right, where the truth is known.
 
-    Made-up worlds that must not fool it (a), every real council in the treated one's place (b), and gains planted
-    there (c). Takes long; stopped, it goes on where it was.
+    Made-up worlds that must not fool it, of countries and, where the plan has a school layer, of schools (a), every
+    real council in the treated one's place (b), and gains planted there (c). Takes long; stopped, it goes on where it
+    was.
     """
     one_thread()
     plan = sound_plan(find_plan(plan_name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from belonging_research.calibrate.rows import SCHEMA, THIRDS, Row
 from belonging_research.calibrate.running import Figures, Task, do_all, few_treated, rows_of, standing, tasks_of
+from belonging_research.calibrate.school_worlds import SCHOOL_WORLDS, SchoolWorld
 from belonging_research.calibrate.studies import PRIMARY
 from belonging_research.calibrate.worlds import COUNTY_WORLDS, CountyWorld
 
@@ -11,10 +12,12 @@ __all__ = [
     "COUNTY_WORLDS",
     "PRIMARY",
     "SCHEMA",
+    "SCHOOL_WORLDS",
     "THIRDS",
     "CountyWorld",
     "Figures",
     "Row",
+    "SchoolWorld",
     "Task",
     "do_all",
     "few_treated",

@@ -90,7 +90,7 @@ class Row:
 
 def summarise(
     tried: Iterable[Tried], *, part: str, world: str, sentence: str, outcome: str, better: Better, fair: bool,
-    catcher: str | None, is_null: bool,
+    catcher: str | None, is_null: bool, layer: str = "county",
 ) -> tuple[Row, ...]:  # fmt: skip
     """One row for each group among ``tried``, "all" first, thirds by size next, then the rest by name."""
     every = tuple(tried)
@@ -99,14 +99,14 @@ def summarise(
     ordered = [n for n in order if n in names] + sorted(names - set(order))
     return tuple(
         _row([each for each in every if group in each.groups], group, part=part, world=world, sentence=sentence,
-             outcome=outcome, better=better, fair=fair, catcher=catcher, is_null=is_null)
+             outcome=outcome, better=better, fair=fair, catcher=catcher, is_null=is_null, layer=layer)
         for group in ordered
     )  # fmt: skip
 
 
 def _row(
     tried: Sequence[Tried], group: str, *, part: str, world: str, sentence: str, outcome: str, better: Better,
-    fair: bool, catcher: str | None, is_null: bool,
+    fair: bool, catcher: str | None, is_null: bool, layer: str,
 ) -> Row:  # fmt: skip
     n = len(tried)
     passed = [each for each in tried if each.passed]
@@ -116,7 +116,7 @@ def _row(
     detectable = [each.detectable for each in tried if each.detectable is not None]
     right = None if is_null else _share(_is_right(each, better) for each in tried)
     return Row(
-        part=part, world=world, sentence=sentence, outcome=outcome, layer="county", group=group, n_worlds=n,
+        part=part, world=world, sentence=sentence, outcome=outcome, layer=layer, group=group, n_worlds=n,
         truth=fmean(each.truth for each in tried),
         false_verdicts=_share(each.said_wrong for each in tried) if is_null else None,
         false_verdicts_mcse=_error(NOMINAL_FALSE, n),

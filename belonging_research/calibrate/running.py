@@ -23,9 +23,10 @@ from belonging_research.calibrate.councils import (
     windows,
 )
 from belonging_research.calibrate.rows import Row, Tried, summarise
+from belonging_research.calibrate.school_worlds import SCHOOL_WORLDS, SchoolWorld, layer_of
 from belonging_research.calibrate.studies import DECIDED, PRIMARY, conduct_study
-from belonging_research.calibrate.worlds import COUNTY_WORLDS
-from belonging_research.errors import EstimateError, PanelError
+from belonging_research.calibrate.worlds import COUNTY_WORLDS, CountyWorld
+from belonging_research.errors import EstimateError, PanelError, PlanError
 from belonging_research.panel import Panel
 from belonging_research.plan import Plan
 
@@ -35,7 +36,10 @@ PLANTED = ("0", "0.25", "0.5", "1", "M", "2M")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A piece of one row: worlds ``first`` to ``last`` (a), or councils at those places of a window (b, c)."""
+    """A piece of one row: worlds ``first`` to ``last`` (a), or councils at those places of a window (b, c).
+
+    ``layer``: worlds are of whole countries (:data:`COUNTY_WORLDS`) or of one county's schools (:data:`SCHOOL_WORLDS`).
+    """
 
     part: Literal["a", "b", "c"]
     name: str
@@ -43,11 +47,13 @@ class Task:
     last: int
     outcome: str = PRIMARY
     planted: str = "0"
+    layer: Literal["county", "school"] = "county"
 
     @property
     def key(self) -> str:
         """A file name for its answer."""
-        words = f"{self.part}-{self.name}-{self.outcome}-{self.planted}-{self.first:05d}-{self.last:05d}"
+        layer = "" if self.layer == "county" else f"{self.layer}-"
+        words = f"{self.part}-{layer}{self.name}-{self.outcome}-{self.planted}-{self.first:05d}-{self.last:05d}"
         return words.replace("/", "").replace(" ", "_")
 
 
@@ -64,16 +70,24 @@ def tasks_of(
 ) -> tuple[Task, ...]:
     """Every piece of a calibration: ``worlds`` countries of each made-up world, and each real council in turn.
 
-    ``effect_worlds``: as many of each world in which something was done, where that is fewer (each takes three times
-    as long: every check is run). ``only``: parts (``a``, ``b``, ``c``) or names of worlds. Without figures parts (b)
-    and (c) have no pieces.
+    Where the plan has a school layer, ``worlds`` counties of each world of schools too. ``effect_worlds``: as many of
+    each world in which something was done, where that is fewer (each country takes three times as long: every check is
+    run). ``only``: parts (``a``, ``b``, ``c``), layers of part (a) (``county``, ``school``) or names of worlds. Without
+    figures parts (b) and (c) have no pieces. Raises :class:`PlanError` where schools cannot be made up for the plan.
     """
     made: list[Task] = []
-    for name, world in COUNTY_WORLDS.items():
-        if not only or "a" in only or name in only:
+    wanted: list[tuple[Literal["county", "school"], CountyWorld | SchoolWorld]] = [
+        ("county", world) for world in COUNTY_WORLDS.values()
+    ]
+    if plan.schools is not None:
+        wanted += [("school", world) for world in SCHOOL_WORLDS.values()]
+    for layer, world in wanted:
+        if not only or {"a", layer, world.name} & set(only):
             n_worlds = worlds if world.is_null else effect_worlds or worlds
+            asked = PRIMARY if isinstance(world, CountyWorld) else _asked(world, plan)
             made += [
-                Task(part="a", name=name, first=n, last=min(n + CHUNK, n_worlds)) for n in range(0, n_worlds, CHUNK)
+                Task(part="a", name=world.name, first=n, last=min(n + CHUNK, n_worlds), outcome=asked, layer=layer)
+                for n in range(0, n_worlds, CHUNK)
             ]
     if figures is None:
         return tuple(made)
@@ -96,6 +110,17 @@ def tasks_of(
     return tuple(made)
 
 
+def _asked(world: SchoolWorld, plan: Plan) -> str:
+    """The outcome that a world of schools is asked about, where the plan tests it."""
+    tested = [each.name for each in layer_of(plan).outcomes if each.role != "exploratory"]
+    if world.outcome not in tested:
+        raise PlanError(
+            f"plan {plan.study}: world {world.name} asks about {world.outcome}, which schools.outcomes does not test; "
+            f"it tests {', '.join(tested)}. Name the worlds that are wanted with --only."
+        )
+    return world.outcome
+
+
 def _placed(panels: dict[str, Panel], plan: Plan, outcome: str, window: Window) -> Placed | None:
     if window.judged not in panels or window.carried_from not in panels:
         return None
@@ -108,7 +133,8 @@ def _placed(panels: dict[str, Panel], plan: Plan, outcome: str, window: Window) 
 def do(task: Task, plan: Plan, figures: Figures | None) -> list[dict[str, Any]]:
     """The answers of one piece, as plain values that a file can hold."""
     if task.part == "a":
-        return [asdict(_study_tried(task, plan, number)) for number in range(task.first, task.last)]
+        tried = _study_tried if task.layer == "county" else _school_study_tried
+        return [asdict(tried(task, plan, number)) for number in range(task.first, task.last)]
     if figures is None:
         raise PanelError("calibration on real councils needs the published files: give them with --data.")
     return [asdict(each) for each in _councils_tried(task, plan, figures)]
@@ -128,6 +154,13 @@ def _study_tried(task: Task, plan: Plan, number: int) -> Tried:
         verdict=study.verdict, said_wrong=wrong, noticed=study.noticed, passed=study.passed, caught=study.caught,
         detectable=study.detectable,
     )  # fmt: skip
+
+
+def _school_study_tried(task: Task, plan: Plan, number: int) -> Tried:
+    # What estimates schools takes seconds to load, which a calibration of the county layer alone does not need.
+    from belonging_research.calibrate.school_studies import conduct_school_study
+
+    return conduct_school_study(SCHOOL_WORLDS[task.name], plan, number)
 
 
 # One set of panels a process: they take seconds to build and every piece reads them.
@@ -208,17 +241,17 @@ def _do_remembered(task: Task) -> list[dict[str, Any]]:
 
 def rows_of(answers: dict[Task, list[dict[str, Any]]], plan: Plan) -> tuple[Row, ...]:
     """The rows of all answers, in the order of worlds, windows, outcomes and planted sizes."""
-    grouped: dict[tuple[str, str, str, str], list[Tried]] = {}
+    grouped: dict[tuple[str, str, str, str, str], list[Tried]] = {}
     for task in sorted(answers, key=_order):
-        key = (task.part, task.name, task.outcome, task.planted)
+        key = (task.part, task.layer, task.name, task.outcome, task.planted)
         grouped.setdefault(key, []).extend(Tried(**_tuples(each)) for each in answers[task])
     rows: list[Row] = []
-    for (part, name, outcome, planted), tried in grouped.items():
-        better = plan.outcome(outcome).better
+    for (part, layer, name, outcome, planted), tried in grouped.items():
+        better = (plan if layer == "county" else plan.of_schools).outcome(outcome).better
         if part == "a":
-            world = COUNTY_WORLDS[name]
+            world = COUNTY_WORLDS[name] if layer == "county" else SCHOOL_WORLDS[name]
             rows += summarise(tried, part=part, world=name, sentence=world.sentence, outcome=outcome, better=better,
-                              fair=world.fair, catcher=world.catcher, is_null=world.is_null)  # fmt: skip
+                              fair=world.fair, catcher=world.catcher, is_null=world.is_null, layer=layer)  # fmt: skip
             continue
         judged, _, carried = name.partition(" by ")
         sentence = (
@@ -231,11 +264,11 @@ def rows_of(answers: dict[Task, list[dict[str, Any]]], plan: Plan) -> tuple[Row,
     return tuple(rows)
 
 
-def _order(task: Task) -> tuple[str, int, str, str, int, int]:
-    names = list(COUNTY_WORLDS)
+def _order(task: Task) -> tuple[str, str, int, str, str, int, int]:
+    names = list(COUNTY_WORLDS if task.layer == "county" else SCHOOL_WORLDS)
     place = names.index(task.name) if task.name in names else 0
     size = PLANTED.index(task.planted)
-    return task.part, place, task.name, task.outcome, size, task.first
+    return task.part, task.layer, place, task.name, task.outcome, size, task.first
 
 
 def _tuples(answer: dict[str, Any]) -> dict[str, Any]:

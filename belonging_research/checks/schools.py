@@ -12,7 +12,7 @@ import numpy as np
 
 from belonging_research.checks.breaking import NOTHING_TO_BREAK
 from belonging_research.checks.county import answer, in_words, moved
-from belonging_research.checks.result import CheckResult, Status
+from belonging_research.checks.result import CheckResult, Severity, Status
 from belonging_research.errors import EstimateError, FindingError, PanelError
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.staggered import (
@@ -21,18 +21,19 @@ from belonging_research.estimators.staggered import (
     lee_bounds,
     pre_trends,
     sun_abraham,
+    weightings_apart,
 )
-from belonging_research.panel.schools import SchoolPanel, SchoolStudy, Weighting
+from belonging_research.panel.schools import SchoolPanel, SchoolPanels, SchoolStudy
 from belonging_research.plan import Plan
 from belonging_research.tables.register_codes import CODE_BRIDGES
 
-LEAST_POWER, PRE_TREND_P = 0.5, 0.05
+LEAST_POWER, PRE_TREND_P, WEIGHTS_P = 0.5, 0.05, 0.05
 LEAST_FOLLOWED = 0.8
 _BY_LOT, _BLIND = "drawn_by_lot", ("drawn_by_lot", "outcome_blind")
 ABSENCE = "overall_absence_rate"
 
 
-def allocation(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def allocation(estimate: Estimate, study: SchoolPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Caution: starts were decided by need or by the schools themselves, so permuting them is a model of chance.
 
     ``value``: the share of units whose start was drawn by lot or by a documented rule blind to outcomes.
@@ -50,12 +51,14 @@ def allocation(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Chec
     return (answer("allocation", "fail", "caution", sentence, value=share),)
 
 
-def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def pre_trends_of(
+    estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int = 999, placebos: int = 60
+) -> tuple[CheckResult, ...]:
     """Serious: those that started moved apart from the others before they started; with the power of asking.
 
-    Joint test of the half-terms before the start by permuting starts. Its power is that of a drift that makes the
-    smallest effect of interest by the last half-term; conditioning on a pass can worsen bias (Roth 2022), so the
-    interval is shown whatever comes of it.
+    Joint test of the half-terms before the start by permuting starts, ``draws`` times. Its power, from ``placebos``,
+    is that of a drift that makes the smallest effect of interest by the last half-term; conditioning on a pass can
+    worsen bias (Roth 2022), so the interval is shown whatever comes of it.
     """
     name, sesoi = "pre_trends", plan.outcome(estimate.outcome).sesoi
     if estimate.outcome != ABSENCE:
@@ -63,7 +66,7 @@ def pre_trends_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[C
     try:
         found = pre_trends(
             study.panel(estimate.outcome), drift=sesoi, rng=plan.rng("pre_trends", estimate.outcome),
-            comparison=study.layer.comparison, anticipation=study.layer.anticipation,
+            comparison=study.layer.comparison, anticipation=study.layer.anticipation, draws=draws, placebos=placebos,
         )  # fmt: skip
     except EstimateError as fault:
         return (answer(name, "no_test", "serious", f"No trend before the start could be tested: {fault}"),)
@@ -130,16 +133,34 @@ def spill_over(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Chec
     return (moved(name, shift, limit, sentence),)
 
 
-def weights(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
-    """Serious: weighing pupils, half-days or schools alike gives answers further apart than S."""
+def weights(estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int = 999) -> tuple[CheckResult, ...]:
+    """Weighing pupils, half-days or schools alike gives answers further apart than S, and than chance puts them.
+
+    Serious where they then point in different directions; a caution where all point in one, as they do when an effect
+    is larger in larger schools. With 22 pyramids chance alone often puts them further apart than S, so that where more
+    than 1 in 20 of ``draws`` allocations put them as far, no test was possible. ``value``: how far apart they are.
+    """
     name, limit = "weights", plan.outcome(estimate.outcome).sesoi
     if estimate.outcome != ABSENCE:
         return _not_here(name)
-    ways: tuple[Weighting, ...] = ("pupils", "sessions", "schools")
-    values = {way: _value(study.absence(), study, way) for way in ways}
-    apart = max(values.values()) - min(values.values())
-    sentence = f"Weighing pupils, half-days or schools alike gives answers {in_words(apart, estimate.unit)} apart."
-    return (moved(name, apart, limit, sentence),)
+    found = weightings_apart(
+        study.panel(estimate.outcome), rng=plan.rng("weights", estimate.outcome), comparison=study.layer.comparison,
+        anticipation=study.layer.anticipation, draws=draws,
+    )  # fmt: skip
+    beyond = found.p_value <= WEIGHTS_P
+    status: Status = "pass" if found.apart <= limit else "fail" if beyond else "no_test"
+    severity: Severity = "caution" if status == "fail" and found.one_direction else "serious"
+    ends = {
+        "pass": "",
+        "no_test": ", as far as chance may put them",
+        "fail": ", further than chance puts them"
+        + (", all in one direction" if found.one_direction else ", and not in one direction"),
+    }
+    sentence = (
+        f"Weighing pupils, half-days or schools alike gives answers {in_words(found.apart, estimate.unit)} apart"
+        f"{ends[status]}."
+    )
+    return (answer(name, status, severity, sentence, value=found.apart, limit=limit),)
 
 
 def other_estimators(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
@@ -201,11 +222,11 @@ def run_school_checks(estimate: Estimate, study: SchoolStudy) -> tuple[CheckResu
     return tuple(result for name in plan.checks for result in SCHOOL_CHECKS[name](estimate, study, plan))
 
 
-def _value(panel: SchoolPanel, study: SchoolStudy, by: Weighting = "pupils") -> float:
+def _value(panel: SchoolPanel, study: SchoolPanels) -> float:
     """The overall effect alone, in the outcome's unit."""
     found = group_time_effects(
         panel, rng=np.random.default_rng(0), comparison=study.layer.comparison, anticipation=study.layer.anticipation,
-        weights=by, draws=1,
+        draws=1,
     )  # fmt: skip
     return found.overall.value
 

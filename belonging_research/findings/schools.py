@@ -15,7 +15,7 @@ from belonging_research.estimators.staggered import SchoolDesign, estimate_schoo
 from belonging_research.findings.judging import judge_all
 from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
 from belonging_research.findings.shapes import Candidate
-from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolStudy
+from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolPanels, SchoolStudy
 from belonging_research.plan import Plan
 
 
@@ -58,11 +58,12 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
     )
 
 
-def estimate_of(study: SchoolStudy, outcome: str) -> Estimate:
+def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = 50) -> Estimate:
     """The registered estimate of an outcome of the school layer, in the plan's years.
 
     Overall absence: the group-time effect of :func:`estimate_schools`. Events: the ratio of :func:`ratio_effect`, as
-    a log ratio. Raises :class:`EstimateError` and :class:`PanelError` as these do.
+    a log ratio. ``placebos`` find the detectable effect, which no verdict depends on; 0 leaves it unknown. Raises
+    :class:`EstimateError` and :class:`PanelError` as these do.
     """
     plan, panel = study.plan, study.panel(outcome)
     rng, planned = plan.rng("schools", outcome), plan.outcome(outcome)
@@ -72,7 +73,7 @@ def estimate_of(study: SchoolStudy, outcome: str) -> Estimate:
         design = SchoolDesign(
             alpha=plan.alpha(post[-1]), sesoi=planned.sesoi, comparison=study.layer.comparison,
             anticipation=study.layer.anticipation, draws=study.layer.draws, unit=planned.unit,
-            plan_digest=plan.digest, registered=True,
+            plan_digest=plan.digest, registered=True, placebos=placebos,
         )  # fmt: skip
         made = estimate_schools(panel, design, rng=rng)
         schools = dict(zip(panel.schools, panel.adoption, strict=True))
@@ -83,20 +84,21 @@ def estimate_of(study: SchoolStudy, outcome: str) -> Estimate:
     return replace(_ratio(study, panel, outcome, rng), base=base, post=post, imbalance=_imbalance(panel))
 
 
-def _ratio(study: SchoolStudy, panel: SchoolPanel, outcome: str, rng: np.random.Generator) -> Estimate:
+def _ratio(study: SchoolPanels, panel: SchoolPanel, outcome: str, rng: np.random.Generator) -> Estimate:
     plan = study.plan
     alpha = plan.alpha(plan.post[-1])
-    levels = sorted({0.9, 0.95, round(1 - alpha, 6), round(1 - 2 * alpha, 6)})
-    one = ratio_effect(panel, rng=rng, levels=levels, anticipation=study.layer.anticipation, draws=study.layer.draws)
+    one = ratio_effect(
+        panel, rng=np.random.default_rng(int(rng.integers(2**31))), anticipation=study.layer.anticipation,
+        beside=(0.9, round(1 - alpha, 6), round(1 - 2 * alpha, 6)), draws=study.layer.draws,
+    )  # fmt: skip
     actual = _since(panel)
-    treated = sum(each is not None for each in panel.adoption)
     return Estimate(
         outcome=outcome, unit="log_ratio", estimand=_RATIO_OF, method="group_time_effects", layer="school",
         phase="all", subgroup=None, source="register", base=(), post=(), plan_digest=plan.digest,
         panel_digest=panel.digest, value=one.log_ratio, actual=actual, predicted=float(actual / np.exp(one.log_ratio)),
         std_error=one.std_error, p_value=one.p_value,
-        intervals={f"{level:g}": ends for level, ends in one.intervals.items()},
-        inference="randomisation", n_reference=one.n_reference, n_treated=treated, n_units=one.n_units,
+        intervals={f"{level:g}": each for level, each in one.intervals.items()},
+        inference="randomisation", n_reference=one.n_reference, n_treated=one.n_treated, n_units=one.n_units,
         n_clusters=len(set(panel.clusters)), n_pupils=round(float(panel.sizes.sum())), detectable=None,
         detectable_05=None, detectable_realised_05=None, power_at_sesoi=None, type_m=None,
         detectable_how="not worked out for ratios of counts", weights={}, path=(), registered=True,

@@ -46,7 +46,7 @@ from belonging_research.sources import Extract, load_extract
 
 Progress = Callable[[str, int, int], None]
 STANDS, FEW = "where_every_council_stands.csv", "few_treated.csv"
-_ROOMS = ("tables", "plan", "sources", "outcomes", "panel", "estimators", "checks", "findings", "calibrate")
+_ROOMS = ("tables", "plan", "sources", "simulate", "outcomes", "panel", "estimators", "checks", "findings", "calibrate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,8 @@ def run_calibration(
 
     ``worlds`` made-up countries a world, ``effect_worlds`` where something was done (default: as many). ``data``:
     folders of published files for every real council in turn; none, and only made-up worlds are tried.
-    ``only``: parts (``a``, ``b``, ``c``) or names of worlds. Pieces that a killed run finished are not done again.
+    ``only``: parts (``a``, ``b``, ``c``), layers (``county``, ``school``) or names of worlds. Pieces that a killed run
+    finished are not done again.
 
     Raises
     ------
@@ -89,7 +90,10 @@ def run_calibration(
     tried = _tried(plan)
     tasks = tasks_of(tried, figures, worlds=worlds, effect_worlds=effect_worlds, only=only)
     if not tasks:
-        raise CommandError(f"--only {', '.join(only)}: nothing to try; it names no part (a, b, c) and no world.")
+        raise CommandError(
+            f"--only {', '.join(only)}: nothing to try; it names no part (a, b, c), no layer of this plan (county, "
+            "school) and no world."
+        )
     inputs = _inputs(plan, extract)
     calibration_id = _hash(inputs, *(task.key for task in tasks))
     folder = out.resolve() / plan.study / "calibration" / calibration_id
@@ -206,7 +210,7 @@ def _page(
         sentences=sentences(plan, rows),
         files=_files(stands, few),
         picture=safe(picture),
-        tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "b", "groups", "c", "few")},
+        tables={part: safe(shown.get(part, "")) for part in ("a", "thirds", "schools", "b", "groups", "c", "few")},
         uncatchable=[row.sentence for row in rows if row.catcher is None and row.group == "all"],
     )
 

@@ -30,9 +30,13 @@ _METHODS = {
 }
 
 
+_MADE_UP = {"county": "made-up countries", "school": "made-up counties of schools"}
+
+
 def sheets(rows: Sequence[Row]) -> list[tuple[str, str, str, list[Row]]]:
     """The tables of the page, those without rows left out: part, kind, title, rows."""
-    made = [row for row in rows if row.part == "a"]
+    made = [row for row in rows if row.part == "a" and row.layer == "county"]
+    schools = [row for row in rows if row.part == "a" and row.layer == "school"]
     thirds = [row for row in made if row.group != "all" and row.false_verdicts is not None]
     real = [row for row in rows if row.part == "b"]
     groups = [row for row in real if row.group != "all" and row.outcome == PRIMARY]
@@ -40,6 +44,7 @@ def sheets(rows: Sequence[Row]) -> list[tuple[str, str, str, list[Row]]]:
     found = [
         ("a", "all", "Made-up countries", [row for row in made if row.group == "all"]),
         ("thirds", "thirds", "Made-up countries where nothing was done, by size of council", thirds),
+        ("schools", "all", "Made-up counties, school by school", schools),
         ("b", "all", "Every real council in its place, no change assumed", [r for r in real if r.group == "all"]),
         ("groups", "groups", "Overall absence, no change assumed, by size and region", groups),
         ("c", "all", "A gain planted", planted),
@@ -64,7 +69,7 @@ def table_of_rows(rows: Sequence[Row], plan: Plan) -> pa.Table:
 
 
 def _off(row: Row, plan: Plan) -> str:
-    outcome = plan.outcome(row.outcome)
+    outcome = (plan if row.layer == "county" else plan.of_schools).outcome(row.outcome)
     return scale(outcome.name, outcome.label, outcome.unit, 2, outcome.sesoi).effect(row.bias)
 
 
@@ -95,8 +100,9 @@ def _in_100(share: float | None, error: float | None = None) -> str:
 
 def intro(rows: Sequence[Row]) -> str:
     """What was tried, made from the parts that are there."""
-    parts = {row.part for row in rows}
-    places = ["in made-up countries, where the truth is known"] if "a" in parts else []
+    parts, layers = {row.part for row in rows}, {row.layer for row in rows if row.part == "a"}
+    made = [where for layer, where in _MADE_UP.items() if layer in layers]
+    places = [f"in {' and '.join(made)}, where the truth is known"] if made else []
     if "b" in parts:
         places.append("with every real council in the treated one’s place, where no change is assumed")
     if "c" in parts:
@@ -107,21 +113,41 @@ def intro(rows: Sequence[Row]) -> str:
 def sentences(plan: Plan, rows: Sequence[Row]) -> list[str]:
     """What the rows say of false and of right answers, each beside the alpha that was allowed."""
     said = []
-    clean = _find(rows, part="a", world="nothing_happened")
+    clean = _find(rows, part="a", layer="county", world="nothing_happened")
     if clean is not None:
         share = clean.false_verdicts or 0.0
         said.append(
             f"Of 100 made-up studies in which nothing was done, this method said better or worse in {100 * share:.1f} "
             f"(tried {clean.n_worlds} times). {_looks(plan)} {_beside(share, clean.false_verdicts_mcse, _spent(plan))}"
         )
-    twice = _find(rows, part="a", world="effect_twice_detectable")
+    twice = _find(rows, part="a", layer="county", world="effect_twice_detectable")
     if twice is not None:
         said.append(
             f"Where the effect was twice what it can notice 4 times in 5, it said so in "
             f"{100 * (twice.right_verdicts or 0):.0f} of 100."
         )
+    said += _schools(plan, rows)
     said += [_window(row, plan) for row in rows if row.part == "b" and row.group == "all" and row.outcome == PRIMARY]
     return said + [_planted(row) for row in rows if row.part == "c" and row.group == "all" and row.truth]
+
+
+def _schools(plan: Plan, rows: Sequence[Row]) -> list[str]:
+    """What was said of made-up schools: falsely where nothing was done, and rightly where absence fell."""
+    said = []
+    null = _find(rows, part="a", layer="school", world="nothing_happened")
+    if null is not None and plan.schools is not None:
+        share, alpha = null.false_verdicts or 0.0, plan.schools.alpha
+        said.append(
+            f"Of 100 made-up studies of schools in which nothing was done, it said better or worse in "
+            f"{100 * share:.1f} (tried {null.n_worlds} times, one look at {_alpha(alpha)}). "
+            f"{_beside(share, null.false_verdicts_mcse, alpha)}"
+        )
+    fell = {"one_point": "1 point", "half_a_point": "half a point", "quarter_of_a_point": "a quarter of a point"}
+    found = [(words, _find(rows, part="a", layer="school", world=world)) for world, words in fell.items()]
+    right = [f"{100 * (row.right_verdicts or 0):.0f} where it fell by {words}" for words, row in found if row]
+    if right:
+        said.append(f"Where absence fell in schools that started, it said better, of 100: {', '.join(right)}.")
+    return said
 
 
 def _window(row: Row, plan: Plan) -> str:

@@ -1,7 +1,8 @@
 """Staggered starts in schools: what starting an intervention did, judged by the recorded allocation of starts.
 
 ``estimate_schools`` gives the registered estimate; ``group_time_effects`` its cells, cohorts, half-terms and path;
-``pre_trends`` whether starters moved apart before, and the power of asking; ``imputation``, ``sun_abraham``,
+``pre_trends`` whether starters moved apart before, and the power of asking; ``weightings_apart`` whether weights
+matter by more than chance; ``imputation``, ``sun_abraham``,
 ``two_way_fixed_effects`` and, where all start together, ``common_start_bootstrap_p`` are checks; ``ratio_effect`` and
 ``exact_ratio`` are for counts. Imported by its own name: it brings libraries that take seconds to load, which the
 county layer does not need.
@@ -27,6 +28,7 @@ from belonging_research.estimators.staggered.other_estimators import (
     two_way_fixed_effects,
 )
 from belonging_research.estimators.staggered.pre_trends import PreTrends, pre_trends
+from belonging_research.estimators.staggered.weighing import WeightingsApart, weightings_apart
 
 __all__ = [
     "ExactRatio",
@@ -35,6 +37,7 @@ __all__ = [
     "PreTrends",
     "RatioEffect",
     "SchoolDesign",
+    "WeightingsApart",
     "adoption_index",
     "common_start_bootstrap_p",
     "estimate_schools",
@@ -48,4 +51,5 @@ __all__ = [
     "started_beside_others",
     "sun_abraham",
     "two_way_fixed_effects",
+    "weightings_apart",
 ]

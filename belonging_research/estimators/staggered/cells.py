@@ -122,12 +122,13 @@ def cell_effects(
         with np.errstate(invalid="ignore", divide="ignore"):
             att[:, m] = ((treated @ change) * supported - n_treated * mean).sum(axis=1) / weight[:, m]
             total = np.where(weight[:, m] > 0, weight[:, m], np.nan)
-        beyond = (change[None] - own[None] * mean[:, None, :]) * supported[:, None, :]
-        held = (own[None] * supported[:, None, :]).sum(axis=2)
+        # Each cluster's change beyond what the comparison's mean change predicts, summed over blocks: as products of
+        # small matrices, since there are thousands of allocations.
+        known, ratio = mean * supported, n_treated / np.where(n_control > 0, n_control, 1.0)
+        held = supported @ own.T
         shares[:, :, m] = treated * held
-        ratio = n_treated / np.where(n_control > 0, n_control, 1.0)
-        gains = treated * (beyond.sum(axis=2) - np.nan_to_num(att[:, m])[:, None] * held)
-        losses = control * np.einsum("bcy,by->bc", beyond, ratio)
+        gains = treated * (supported @ change.T - known @ own.T - np.nan_to_num(att[:, m])[:, None] * held)
+        losses = control * ((supported * ratio) @ change.T - (known * ratio) @ own.T)
         influence[:, :, m] = np.nan_to_num((gains - losses) / total[:, None])
     return CellEffects(att=att, weight=np.nan_to_num(weight), shares=shares, influence=influence)
 

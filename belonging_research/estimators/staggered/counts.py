@@ -34,19 +34,27 @@ _SETTLED, _STEPS = 1e-10, 500
 class RatioEffect:
     """How many times as many events there are since a start: ``log_ratio``, natural, and what it rests on.
 
-    ``std_error``: cluster-robust, shown beside ``p_value`` and ``intervals`` (by level), which decide.
-    ``n_without_events``: units that never had one, which a fixed-effects Poisson leaves out, of ``n_units``.
+    ``std_error``: cluster-robust, shown beside ``p_value`` and ``intervals`` (by level) of the randomisation, which
+    decide; ``interval`` is that at ``level``. ``n_without_events``: units that never had one, which a fixed-effects
+    Poisson leaves out, of ``n_units``; ``n_treated`` start while others have not.
     """
 
     outcome: str
     log_ratio: float
     std_error: float
     p_value: float
+    level: float
     intervals: Mapping[float, tuple[float, float]]
     n_reference: int
     n_units: int
+    n_treated: int
     n_without_events: int
     n_events: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Log ratios that are not rejected at 1 - ``level``."""
+        return self.intervals[self.level]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +76,8 @@ def ratio_effect(
     panel: SchoolPanel,
     *,
     rng: np.random.Generator,
-    levels: Sequence[float] = (0.95,),
+    level: float = 0.95,
+    beside: Sequence[float] = (),
     anticipation: int = 0,
     draws: int = 1999,
 ) -> RatioEffect:
@@ -77,14 +86,16 @@ def ratio_effect(
     ``panel`` holds events and their exposure (:func:`panel.schools.events_panel`); with pupils suspended once or more
     over pupils it is the any-suspension ratio. Fitted by pyfixest, offset log exposure. P-value and interval permute
     starts of pyramids within strata: under a constant ratio r the events without it are events / r since the start
-    (Fisher's sharp null), whose score no allocation should single out.
+    (Fisher's sharp null), whose score no allocation should single out. Levels ``beside`` have intervals by the same
+    allocations, so that all nest and agree with the p-value.
 
     Raises :class:`EstimateError` as :func:`estimate_schools`, for values below 0, or where nobody has an event.
     """
     study = staggered(panel, weights="schools", anticipation=anticipation)
     adoption = cluster_adoption(study)
     found = allocations(adoption, stratum_of(study, panel), draws=draws, rng=rng)
-    refuse_too_few(found, min(alpha_of(level) for level in levels))
+    levels = sorted({level, *beside})
+    refuse_too_few(found, alpha_of(levels[-1]))
     events, exposure = _events(panel, study)
     has_any = events.sum(axis=1) > 0
     if not has_any.any():
@@ -96,9 +107,11 @@ def ratio_effect(
         log_ratio=coefficient,
         std_error=error,
         p_value=scores.p_value(0.0),
-        intervals={level: scores.interval(alpha_of(level)) for level in sorted(levels)},
+        level=level,
+        intervals={each: scores.interval(alpha_of(each)) for each in levels},
         n_reference=len(found.others),
         n_units=len(study.units),
+        n_treated=int((study.adoption < study.last).sum()),
         n_without_events=int((~has_any).sum()),
         n_events=round(float(events.sum())),
     )

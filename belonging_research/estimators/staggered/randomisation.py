@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from belonging_research.errors import EstimateError
 from belonging_research.estimators.placebo import alpha_of
@@ -122,8 +123,7 @@ class Randomisation:
         return np.column_stack([-r.curve, 2 * linear, r.slope**2 - constant, -2 * alpha * r.slope, alpha**2])
 
     def _crossings(self) -> Floats:
-        found = [np.roots(row) for row in self._quartics()]
-        roots = np.concatenate(found) if found else np.empty(0)
+        roots = _roots(self._quartics())
         real = roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots.real))].real
         ends: Floats = np.unique(real)
         return ends
@@ -141,6 +141,15 @@ class Randomisation:
             extreme = np.count_nonzero(top >= real * bottom * (1 - _TIE), axis=1)
             found[first : first + step] = (1 + extreme) / (len(r.value) + 1)
         return found
+
+
+def _roots(quartics: Floats) -> NDArray[np.complex128]:
+    """Roots (k,) of all of (B, 5) polynomials, highest power first: eigenvalues of companion matrices, as np.roots."""
+    full = (quartics[:, [0, -1]] != 0).all(axis=1)
+    companions = np.tile(np.eye(4, k=-1), (int(full.sum()), 1, 1))
+    companions[:, 0, :] = -quartics[full, 1:] / quartics[full, :1]
+    others = [np.roots(row) for row in quartics[~full]]
+    return np.concatenate([np.linalg.eigvals(companions).ravel(), *others]).astype(np.complex128)
 
 
 def overall_under(

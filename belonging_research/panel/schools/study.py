@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import ibis
 from ibis.expr.types import Table
@@ -33,6 +33,29 @@ EVENTS: Mapping[str, str] = {
 }
 _Result = TypeVar("_Result")
 _NEEDED = ("schools", "pupils", "enrolments", "marks", "interventions")
+
+
+class SchoolPanels(Protocol):
+    """What an estimate of schools needs: a plan's school layer, academic years and a panel an outcome.
+
+    ``plan`` is :attr:`Plan.of_schools`. A council's extract gives it (:class:`SchoolStudy`), and so does a made-up
+    county of schools without pupils.
+    """
+
+    @property
+    def plan(self) -> Plan:
+        """The layer as a plan."""
+
+    @property
+    def layer(self) -> SchoolLayer:
+        """How the layer is estimated."""
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        """Academic years of the panels, base and post."""
+
+    def panel(self, outcome: str) -> SchoolPanel:
+        """The primary panel of an outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

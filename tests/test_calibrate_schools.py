@@ -1,0 +1,402 @@
+"""Calibration of the school layer: made-up counties that must not fool it, and clear effects that it must not miss."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from belonging_research.calibrate import SCHOOL_WORLDS, running, school_studies
+from belonging_research.calibrate.rows import Tried
+from belonging_research.calibrate.school_drawing import DrawnSchools, draw_schools_of
+from belonging_research.calibrate.school_studies import (
+    CHECK_DRAWS,
+    DRAWS,
+    QUICK_CHECKS,
+    SIZES,
+    conduct_school_study,
+    findings_of,
+)
+from belonging_research.calibrate.school_worlds import ABSENCE, SUSPENSIONS
+from belonging_research.calibrate.studies import DECIDED
+from belonging_research.checks import calibrated
+from belonging_research.checks.schools import SCHOOL_CHECKS, weights
+from belonging_research.errors import CommandError, PlanError
+from belonging_research.estimators.staggered import staggered, weightings_apart
+from belonging_research.estimators.staggered.allocation import allocations
+from belonging_research.estimators.staggered.cells import cells_of, cluster_adoption, cluster_sums
+from belonging_research.estimators.staggered.randomisation import _roots, randomisation
+from belonging_research.findings import Finding
+from belonging_research.findings.schools import estimate_of
+from belonging_research.panel.schools import SchoolPanel, panel_of_arrays
+from belonging_research.plan import Plan, read_plan
+from belonging_research.reports import calibration
+from belonging_research.reports.calibration import run_calibration
+from belonging_research.shipped import find_calibration
+
+PLANS = Path(__file__).resolve().parents[1] / "notebooks" / "plans"
+PLAN = read_plan(PLANS / "simulated_county.toml")
+
+
+def drawn(name: str, number: int = 0) -> DrawnSchools:
+    """A county of a world as a study judges it."""
+    return school_studies._draw(SCHOOL_WORLDS[name], PLAN, number)
+
+
+def absence_of(study: DrawnSchools) -> Finding:
+    """The finding of overall absence."""
+    return next(each for each in findings_of(study) if each.outcome == ABSENCE)
+
+
+# Worlds.
+
+
+def test_every_world_names_a_check_of_schools_or_the_inference() -> None:
+    """A world is fair exactly where the inference has to bear it; what nothing was done to is null."""
+    for world in SCHOOL_WORLDS.values():
+        assert world.catcher == "inference" or world.catcher in SCHOOL_CHECKS
+        assert world.fair == (world.catcher == "inference")
+    nulls = {name for name, world in SCHOOL_WORLDS.items() if world.is_null}
+    assert nulls == {
+        "nothing_happened", "by_need", "all_treated", "uneven_suspensions", "drift_small", "drift_large"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(SCHOOL_WORLDS))
+def test_a_world_is_true_to_its_sentence(name: str) -> None:
+    """150 schools in 22 pyramids over four years, the same each time; the truth is nought exactly in null worlds."""
+    study, again = drawn(name), drawn(name)
+    panel = study.panel(ABSENCE)
+
+    assert [study.panel(o).digest for o in study.panels] == [again.panel(o).digest for o in again.panels]
+    assert (len(panel.units), len(panel.periods), len(set(panel.clusters))) == (150, 24, 22)
+    assert study.periods == ("2022/23", "2023/24", "2024/25", "2025/26")
+    assert {each for each in panel.adoption if each is not None} == {12, 14, 16, 18}
+    for outcome, truth in study.truths.items():
+        assert (truth == 0.0) == SCHOOL_WORLDS[name].does_nothing(outcome)
+    assert panel.every_school_starts == (name == "all_treated")
+
+
+def test_truths_are_of_the_size_that_worlds_say() -> None:
+    """Points of absence and ratios of suspensions, in the mean of a few counties."""
+    points = {"one_point": -1.0, "half_a_point": -0.5, "quarter_of_a_point": -0.25, "harm": 1.0}
+    for name, expected in points.items():
+        truths = [drawn(name, number).truths[ABSENCE] for number in range(8)]
+        assert 100 * np.mean(truths) == pytest.approx(expected, rel=0.06)
+    fewer = [drawn("fewer_suspensions", number).truths[SUSPENSIONS] for number in range(8)]
+    assert np.mean(fewer) == pytest.approx(math.log(0.7), abs=0.02)
+    assert drawn("fading").truths[ABSENCE] > drawn("one_point").truths[ABSENCE]
+
+
+def test_the_truth_is_a_mean_over_pupils_of_what_was_prevented() -> None:
+    """By hand: treated half-terms with a comparison, each weighted by the school's pupils."""
+    with_effect, without = drawn("all_treated"), drawn("one_point")
+    assert with_effect.truths[ABSENCE] == 0.0
+    panel = without.panel(ABSENCE)
+    county = replace(SCHOOL_WORLDS["one_point"], county=replace(SCHOOL_WORLDS["one_point"].county, effect=0.0))
+    never = draw_schools_of(
+        county, without.plan, without.layer, PLAN.rng("calibrate", "school", "one_point", "0")
+    ).panel(ABSENCE)  # fmt: skip
+    top = bottom = 0.0
+    for at, start in enumerate(panel.adoption):
+        for half in range(24 if start is None else start, 24):
+            top += panel.sizes[at] * (panel.values[at, half] - never.values[at, half])
+            bottom += panel.sizes[at]
+    assert without.truths[ABSENCE] == pytest.approx(top / bottom, abs=1e-12)
+
+
+def test_drift_moves_starters_alone_and_before_they_start() -> None:
+    """The same county without drift: others are untouched, starters move by the same share a year, one way."""
+    study = drawn("drift_large")
+    still = draw_schools_of(
+        replace(SCHOOL_WORLDS["drift_large"], drift=0.0), study.plan, study.layer,
+        PLAN.rng("calibrate", "school", "drift_large", "0"),
+    ).panel(ABSENCE)  # fmt: skip
+    panel = study.panel(ABSENCE)
+    starts = np.array([each is not None for each in panel.adoption])
+    apart = np.log(panel.numerator / still.numerator)
+    assert (apart[~starts] == 0).all()
+    yearly = np.median(apart[starts][:, 6:12] - apart[starts][:, :6])
+    assert abs(yearly) == pytest.approx(0.15, abs=0.005)
+
+
+def test_uneven_suspensions_have_schools_without_any_and_bursts() -> None:
+    """Three in ten schools never suspend; the rest as a negative binomial with k = 0.3: variance m + m^2/k."""
+    panel = drawn("uneven_suspensions").panel(SUSPENSIONS)
+    none = panel.numerator.sum(axis=1) == 0
+    assert none.mean() == pytest.approx(0.3, abs=0.1)
+    usual = panel.numerator.sum(axis=0) / panel.denominator[~none].sum(axis=0)
+    mean = usual * panel.denominator[~none]
+    spread = ((panel.numerator[~none] - mean) ** 2 - mean).sum() / (mean**2).sum()
+    assert spread == pytest.approx(1 / 0.3, rel=0.35)
+
+
+# Studies.
+
+
+def test_few_allocations_have_the_size_of_many() -> None:
+    """p <= a is a whole number of the allocations at .05 and Holm's .025, and 399 give the p-values of 1,999."""
+    for alpha in (0.05, 0.025):
+        assert (DRAWS + 1) * alpha == pytest.approx(round((DRAWS + 1) * alpha))
+        assert 2000 * alpha == pytest.approx(round(2000 * alpha))
+    assert CHECK_DRAWS + 1 == 10 / 0.05
+    found = []
+    for number in range(6):
+        panel = drawn("nothing_happened", number).panel(ABSENCE)
+        found.append([p_value(panel, draws, number) for draws in (DRAWS, 1999)])
+    few, many = np.array(found).T
+    # The error of 399 draws at p = .5 is .025.
+    assert np.abs(few - many).max() < 0.09
+    assert abs(np.mean(few - many)) < 0.02
+
+
+def p_value(panel: SchoolPanel, draws: int, seed: int) -> float:
+    """Of the overall effect by ``draws`` allocations."""
+    study = staggered(panel)
+    adoption = cluster_adoption(study)
+    others = allocations(
+        adoption, np.zeros(len(adoption), np.int64), draws=draws, rng=np.random.default_rng(seed)
+    ).others  # fmt: skip
+    cells = cells_of(study, anticipation=0, universal=True, only_post=True)
+    return randomisation(
+        study, cluster_sums(study), adoption, others, cells, comparison="not_yet_treated", anticipation=0
+    ).p_value()
+
+
+@pytest.fixture(scope="module")
+def null() -> list[Tried]:
+    """Studies in which nothing was done."""
+    return [conduct_school_study(SCHOOL_WORLDS["nothing_happened"], PLAN, number) for number in range(14)]
+
+
+@pytest.fixture(scope="module")
+def clear() -> list[Tried]:
+    """Studies in which absence fell by 1 point."""
+    return [conduct_school_study(SCHOOL_WORLDS["one_point"], PLAN, number) for number in range(8)]
+
+
+def test_nothing_is_said_where_nothing_was_done_and_something_where_much_was(
+    null: list[Tried], clear: list[Tried]
+) -> None:
+    """At most 3 of 14 false (four would be 1 run in 200), most of 8 right: always "cannot tell" fails here."""
+    assert sum(each.said_wrong for each in null) <= 3
+    assert sum(each.verdict == "better_than_expected" for each in clear) >= 5
+    assert not any(each.verdict == "worse_than_expected" for each in clear)
+    assert sum(each.low <= each.truth <= each.high for each in [*null, *clear]) >= 18
+    for each in [*null, *clear]:
+        assert each.sizes is not None and each.noticed == each.sizes[SIZES.index(0.05)]
+        assert each.noticed == (each.low > 0 or each.high < 0)
+
+
+def test_a_check_that_could_not_be_made_forbids_no_verdict() -> None:
+    """The pre-trend test has too little power to pass, which is said, and a clear effect is none the less called so."""
+    decided = next(
+        f for f in (absence_of(drawn("one_point", number)) for number in range(6)) if f.verdict in DECIDED
+    )  # fmt: skip
+    (check,) = [each for each in decided.checks if each.name == "pre_trends"]
+    assert (check.status, check.severity) == ("no_test", "serious")
+    assert {each.name for each in decided.checks} == set(QUICK_CHECKS)
+
+
+def test_a_check_that_fails_is_not_gone_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same clear effect with a failed pre-trend: "cannot tell", and the study says that a check forbade it."""
+    number = next(n for n in range(6) if absence_of(drawn("one_point", n)).verdict in DECIDED)
+    usual = school_studies.pre_trends_of
+
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        return tuple(replace(each, status="fail") for each in usual(*args, **kwargs))
+
+    monkeypatch.setattr(school_studies, "pre_trends_of", fails)
+    tried = conduct_school_study(SCHOOL_WORLDS["one_point"], PLAN, number)
+    assert tried.noticed and not tried.passed
+    assert tried.verdict == "cannot_tell"
+
+
+def test_where_all_start_suspensions_are_still_compared() -> None:
+    """Schools that start last are the comparison, so neither outcome is a before and after."""
+    study = drawn("all_treated")
+    for outcome in (ABSENCE, SUSPENSIONS):
+        made = estimate_of(study, outcome, placebos=0)
+        assert 0 < made.n_treated < made.n_units
+
+
+# Weights.
+
+
+def two_sizes(effects: tuple[float, float], seed: int, noise: float = 0.002) -> SchoolPanel:
+    """12 pyramids of a large and two small schools; half start at the third of 4 half-terms with an effect a size."""
+    rng = np.random.default_rng(seed)
+    pyramid, large = np.repeat(np.arange(12), 3), np.tile([True, False, False], 12)
+    starts = rng.permutation([2] * 6 + [9] * 6)[pyramid]
+    rates = 0.08 + rng.normal(0, noise, (36, 4)) + np.where(large, *effects)[:, None] * (
+        np.arange(4) >= starts[:, None]
+    )  # fmt: skip
+    return panel_of_arrays(
+        outcome=ABSENCE, units=[f"{k:02d}" for k in range(36)], periods=list("abcd"), numerator=rates * 1000,
+        denominator=np.full((36, 4), 1000.0), adoption=[int(s) if s < 4 else None for s in starts],
+        clusters=[f"{p:02d}" for p in pyramid], sizes=np.where(large, 800.0, 100.0),
+    )  # fmt: skip
+
+
+def test_weightings_apart_by_hand_and_by_chance() -> None:
+    """Large schools -2 points, small none: -1.6 by pupils (800 of 1,000), -0.67 by schools (1 of 3), not by chance."""
+    found = weightings_apart(two_sizes((-0.02, 0.0), 1, noise=1e-5), rng=np.random.default_rng(1), draws=199)
+    assert found.values["pupils"] == pytest.approx(-0.016, abs=2e-5)
+    assert found.values["schools"] == pytest.approx(-0.02 / 3, abs=2e-5)
+    assert found.apart == pytest.approx(0.016 - 0.02 / 3, abs=4e-5)
+    assert found.p_value == 1 / 200
+    assert found.one_direction
+    # Where schools differ by chance alone, 1 in 20 are called apart: more than 8 of 60 would be 1 in 600.
+    noticed = [
+        weightings_apart(two_sizes((-0.01, -0.01), seed), rng=np.random.default_rng(seed), draws=99).p_value <= 0.05
+        for seed in range(60)
+    ]
+    assert sum(noticed) <= 8
+
+
+@pytest.mark.parametrize(
+    ("effects", "noise", "status", "severity"),
+    [
+        ((-0.02, 0.0), 1e-5, "fail", "caution"),
+        ((-0.01, 0.02), 1e-5, "fail", "serious"),
+        ((-0.01, -0.01), 1e-5, "pass", "serious"),
+        ((0.0, 0.0), 0.02, "no_test", "serious"),
+    ],
+)
+def test_weights_forbid_a_verdict_only_where_they_turn_it(
+    effects: tuple[float, float], noise: float, status: str, severity: str
+) -> None:
+    """Apart beyond S: serious across directions, a caution in one, no test where chance puts them as far."""
+    study = drawn("nothing_happened")
+    study = replace(study, panels={**study.panels, ABSENCE: two_sizes(effects, 3, noise)})
+    made = estimate_of(drawn("nothing_happened"), ABSENCE, placebos=0)
+    (check,) = weights(made, study, study.plan)
+    assert (check.status, check.severity) == (status, severity)
+    assert check.limit == 0.0025
+
+
+def test_roots_of_many_polynomials_are_those_of_each() -> None:
+    """Companion matrices at once against numpy's own function, with leading and last coefficients of nought."""
+    quartics = np.random.default_rng(1).normal(size=(40, 5))
+    quartics[3, 0] = quartics[4, -1] = 0.0
+    one_by_one = np.concatenate([np.roots(row) for row in quartics])
+    assert np.sort_complex(_roots(quartics)) == pytest.approx(np.sort_complex(one_by_one))
+
+
+# The whole way: pieces, rows, record, page.
+
+
+def test_the_school_layer_is_tried_where_the_plan_has_one() -> None:
+    """By layer, part or world; a plan without schools has none; counties of schools are tried in order."""
+    both = running.tasks_of(PLAN, None, worlds=10)
+    assert {task.layer for task in both} == {"county", "school"}
+    assert len({task.key for task in both}) == len(both)
+    named = running.tasks_of(PLAN, None, worlds=10, only=("all_treated",))
+    assert [(task.layer, task.outcome) for task in named] == [("school", ABSENCE)]
+    schools = running.tasks_of(PLAN, None, worlds=10, effect_worlds=5, only=("school",))
+    assert {task.name: task.last for task in schools}["one_point"] == 5
+    assert {task.name: task.outcome for task in schools}["uneven_suspensions"] == SUSPENSIONS
+    public = read_plan(PLANS / "simulated_public.toml")
+    assert {task.layer for task in running.tasks_of(public, None, worlds=10)} == {"county"}
+
+
+def _layer(**changes: Any) -> Plan:
+    assert PLAN.schools is not None
+    return PLAN.model_copy(update={"schools": PLAN.schools.model_copy(update=changes)})
+
+
+def test_a_plan_that_cannot_be_made_up_says_so_and_what_to_do() -> None:
+    """Years that the made-up county lacks, and an outcome that it does not count; the county layer goes on."""
+    assert PLAN.schools is not None
+    strange = PLAN.schools.outcomes[0].model_copy(update={"name": "severe_absence_rate"})
+    late, other = _layer(post=("2025/26", "2026/27")), _layer(outcomes=(strange, *PLAN.schools.outcomes[1:]))
+    for plan, words in ((late, "2026/27"), (other, "no severe_absence_rate")):
+        with pytest.raises(PlanError, match=f"{words}.*--only county"):
+            running.tasks_of(plan, None, worlds=2)
+        assert running.tasks_of(plan, None, worlds=2, only=("county",))
+    with pytest.raises(PlanError, match="uneven_suspensions asks about"):
+        running.tasks_of(_layer(outcomes=PLAN.schools.outcomes[:1]), None, worlds=2)
+
+
+def test_a_calibration_of_schools_is_resumed_and_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after its first piece, it goes on from there; the bytes are those of a run that was left alone."""
+    monkeypatch.setattr(running, "CHUNK", 1)
+    wanted: dict[str, Any] = {"data": (), "worlds": 2, "only": ("all_treated", "by_need")}
+    alone = run_calibration(PLAN, out=tmp_path / "alone", **wanted)
+    done: list[str] = []
+
+    def stop_after_one(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        for number, each in enumerate(running.do_all(*args, **kwargs)):
+            if number == 1:
+                raise KeyboardInterrupt
+            done.append(each[0].key)
+            yield each
+
+    monkeypatch.setattr(calibration, "do_all", stop_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        run_calibration(PLAN, out=tmp_path / "killed", **wanted)
+
+    def count(tasks: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        done.extend(task.key for task in tasks)
+        return running.do_all(tasks, *args, **kwargs)
+
+    monkeypatch.setattr(calibration, "do_all", count)
+    made = run_calibration(PLAN, out=tmp_path / "killed", **wanted)
+
+    assert len(done) == len(set(done)) == 4
+    for path in (alone.folder / "released").iterdir():
+        assert (made.folder / "released" / path.name).read_bytes() == path.read_bytes()
+    _judge_the_record(made, tmp_path, monkeypatch)
+
+
+def _judge_the_record(made: calibration.Calibrated, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the school layer, a page that says what they are of, and no county check that reads them as its own."""
+    record = json.loads((made.folder / "released" / "calibration.json").read_text("utf-8"))
+    assert record["plan_digest"] == PLAN.digest
+    assert [(row["part"], row["layer"], row["world"], row["n_worlds"]) for row in record["rows"]] == [
+        ("a", "school", "by_need", 2), ("a", "school", "all_treated", 2),
+    ]  # fmt: skip
+    assert [row["caught"] is None for row in record["rows"]] == [False, True]
+    page = made.index.read_text("utf-8")
+    assert page.count("<h1") == 1 and "Made-up counties, school by school" in page
+    assert "made-up countries" not in page.lower()
+    path = folder / "record.json"
+    path.write_text(json.dumps(record), "utf-8")
+    monkeypatch.setattr(calibrated, "find_calibration", lambda digest: path)
+    assert calibrated._measured(PLAN, ABSENCE) == (None, None, None)
+
+
+def test_a_layer_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
+    """Asked for schools of a plan without any: said, and nothing is written."""
+    with pytest.raises(CommandError, match="no layer of this plan"):
+        run_calibration(read_plan(PLANS / "simulated_public.toml"), data=(), only=("school",), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_shipped_record_keeps_its_promises() -> None:
+    """False verdicts, coverage, wrong signs and decisiveness of the shipped plan, within two Monte Carlo errors.
+
+    Worlds that are not fair may say more falsely: there the page shows how many their check caught.
+    """
+    path = find_calibration(PLAN.digest)
+    assert path is not None
+    rows = {row["world"]: row for row in json.loads(path.read_text("utf-8"))["rows"] if row["layer"] == "school"}
+    assert set(rows) == set(SCHOOL_WORLDS)
+    for name, row in rows.items():
+        if SCHOOL_WORLDS[name].fair:
+            assert (row["false_verdicts"] or 0.0) <= 0.05 + 2 * row["false_verdicts_mcse"]
+            assert abs(row["coverage"] - 0.95) <= 0.02 + 2 * row["coverage_mcse"]
+        else:
+            assert row["caught"] is not None
+    assert rows["one_point"]["right_verdicts"] + 2 * rows["one_point"]["right_verdicts_mcse"] >= 0.8
+    assert max(rows[name]["type_s"] for name in ("one_point", "half_a_point", "harm", "fewer_suspensions")) <= 0.01
+    # The county layer of the same plan was not measured, and does not take these rows for its own.
+    assert calibrated._measured(PLAN, ABSENCE) == (None, None, None)
