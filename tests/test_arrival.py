@@ -101,7 +101,7 @@ def a_study(
     register = Register(counts=session_counts(tables["marks"], periods), **made)
     return SchoolStudy(
         plan=plan.of_schools, layer=plan.schools, extract=extract, tables=tables, register=register, periods=periods,
-        baseline=plan.schools.baseline, engine=engine,
+        baseline=plan.schools.baseline, until=extract.date, engine=engine,
     )  # fmt: skip
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import REPOSITORY
 
@@ -21,6 +25,7 @@ from belonging_research.errors import CommandError, DisclosureError, FindingErro
 from belonging_research.estimators.staggered import lee_bounds
 from belonging_research.findings import Finding, SchoolAssessment
 from belonging_research.findings.schools import assess_schools, estimate_of
+from belonging_research.outcomes.school_periods import school_events
 from belonging_research.panel.schools import SchoolStudy, study_schools
 from belonging_research.plan import Plan, load_plan
 from belonging_research.present import describe, lint, plot, readable, tabulate
@@ -29,6 +34,7 @@ from belonging_research.simulate import truth_beside
 from belonging_research.simulate.county import COUNTY_WORLDS, write_checked_county
 from belonging_research.simulate.opening import folders_of, open_council
 from belonging_research.sources.council import read_council_extract
+from belonging_research.tables.council import COUNCIL_TABLES
 
 LARGE: dict[str, Any] = {"effect": -0.5, "first_period": 2022, "n_periods": 4}
 SMALL = replace(COUNTY_WORLDS["known_effect"], n_pupils=5000, n_schools=60, n_pyramids=16, **LARGE)
@@ -67,13 +73,18 @@ def assessment(study: SchoolStudy, plan: Plan) -> SchoolAssessment:
 
 def test_marks_are_counted_once_and_kept_beside_the_extract(folder: Path, study: SchoolStudy, plan: Plan) -> None:
     """The slow step leaves one file, named for what decides it; the extract itself is as it was."""
-    kept = list((folder.parent / ".measured").iterdir())
+    kept = sorted((folder.parent / ".measured").glob("*.parquet"))
     assert len(kept) == 1
     before = kept[0].stat().st_mtime_ns
     again = study_schools(read_council_extract(folder), plan, report_year="2026/27")
     assert again is not None
-    assert [path.stat().st_mtime_ns for path in (folder.parent / ".measured").iterdir()] == [before]
+    assert kept[0].stat().st_mtime_ns == before
     assert again.absence().digest == study.absence().digest
+    # One that was changed is not trusted, and made again as it was.
+    content = kept[0].read_bytes()
+    kept[0].write_bytes(content[:-100])
+    study_schools(read_council_extract(folder), plan, report_year="2026/27")
+    assert kept[0].read_bytes() == content
     assert study_schools(None, plan, report_year="2026/27") is None
     assert study_schools(read_council_extract(folder), load_plan("simulated_public"), report_year="2026/27") is None
 
@@ -173,8 +184,8 @@ def test_nothing_that_names_a_school_or_pupil_leaves(assessment: SchoolAssessmen
     shown = [describe(cleared, "council").html, tabulate(cleared).html, tabulate(cleared, checks=True).html]
     shown += [plot(cleared, "checks").svg]
     text = "\n".join([*(canonical(entry.payload) for entry in door.entries), *shown])
-    schools = pa.parquet.read_table(folder / "schools.parquet")
-    pupils = pa.parquet.read_table(folder / "pupils.parquet")
+    schools = pq.read_table(folder / "schools.parquet")
+    pupils = pq.read_table(folder / "pupils.parquet")
     assert not [urn for urn in schools["urn"].to_pylist() if re.search(rf"(?<!\d){urn}(?!\d)", text)]
     assert not [name for name in schools["pyramid"].to_pylist() if name and name in text]
     assert not [code for code in pupils["pupil"].to_pylist() if code in text]
@@ -196,6 +207,83 @@ def test_too_few_schools_are_withheld_and_small_starts_hidden(assessment: School
     assert cleared.value.starts.to_pylist()[1]["schools"] is None
     assert "withheld" in readable(describe(cleared, "council").html)
     assert audit(door.entries, plan) == ()
+
+
+def test_what_is_one_schools_own_does_not_leave(assessment: SchoolAssessment, plan: Plan) -> None:
+    """No path, whose ends are one cohort's; no comparison of fewer than three; no name that fewer than three share."""
+    names = pa.table({"intervention": ["Nurture base for A Child", "Belonging programme"], "schools": [1, 37]})
+    made = dataclasses.replace(assessment, interventions=names.replace_schema_metadata({"layer": "school"}))
+    door = open_door(plan)
+    cleared = clear(made, door)
+    text = "\n".join([*(canonical(entry.payload) for entry in door.entries), describe(cleared, "council").html])
+    assert "A Child" not in text
+    assert "Belonging programme" in text
+    for finding in cleared.value.findings:
+        assert finding.estimate is not None
+        assert finding.estimate.path == ()
+        counts = (finding.estimate.n_treated, finding.estimate.n_units, finding.estimate.n_clusters)
+        assert not [count for count in counts if count and count % 5]
+    one_beside = tuple(
+        dataclasses.replace(each, estimate=dataclasses.replace(each.estimate, n_treated=58, n_units=59))
+        for each in assessment.findings
+        if each.estimate
+    )
+    alone = clear(dataclasses.replace(assessment, findings=one_beside), open_door(plan))
+    assert {each.suppressed for each in alone.value.findings} == {"withheld"}
+
+
+def test_nothing_later_than_the_report_year_is_read(folder: Path, plan: Plan, tmp_path: Path) -> None:
+    """Cancellations and starts of later years move no earlier report: same panels, names and numbers."""
+    later = tmp_path / "later"
+    shutil.copytree(folder, later)
+    events = pq.read_table(later / "exclusions.parquet").to_pandas()
+    stood = events.index[events["status"] == "issued"]
+    events.loc[stood[::3], ["status", "status_day"]] = ["cancelled", dt.date(2026, 2, 1)]
+    log = pq.read_table(later / "interventions.parquet")
+    more = log.slice(0, 3).to_pandas().assign(intervention="LATER THING", first_day=dt.date(2026, 6, 1))
+    for name, frame in (("exclusions", events), ("interventions", pd.concat([log.to_pandas(), more]))):
+        spec = COUNCIL_TABLES[name].schema
+        pq.write_table(pa.Table.from_pandas(frame, schema=spec, preserve_index=False), later / f"{name}.parquet")
+    extract = read_council_extract(folder)
+    tables = {name: tuple(later / file.name for file in files) for name, files in extract.tables.items()}
+    other = dataclasses.replace(extract, folder=later, tables=tables)
+    first, second = (study_schools(each, plan, report_year="2024/25") for each in (extract, other))
+    assert first is not None
+    assert second is not None
+    for outcome in ("suspension_rate", ABSENCE):
+        assert first.panel(outcome).digest == second.panel(outcome).digest
+    assert not second.panel(ABSENCE).every_school_starts
+    assert assess_schools(first, plan).interventions == assess_schools(second, plan).interventions
+
+
+def test_pupils_of_a_year_are_counted_once(study: SchoolStudy) -> None:
+    """A year's half-terms add up to its distinct pupils with one or more suspensions that stood."""
+    cohort = set(study.engine.to_pyarrow(study.cohort().select("pupil"))["pupil"].to_pylist())
+    events = study.engine.to_pyarrow(study.tables["exclusions"]).to_pylist()
+    for year in ("2024/25", "2025/26"):
+        first = int(year[:4])
+        own = {
+            each["pupil"]
+            for each in events
+            if each["category"] == "suspension" and each["status"] not in ("cancelled", "reinstated")
+            and dt.date(first, 8, 1) <= each["first_day"] <= dt.date(first + 1, 7, 31) and each["pupil"] in cohort
+        }  # fmt: skip
+        rows = school_events(
+            study.tables["exclusions"], study.register.counts, periods=[year], cohort=study.cohort(), as_at=study.until
+        )
+        found = study.engine.to_pyarrow(rows)
+        assert sum(found["pupils_suspended"].to_pylist()) == len(own)
+        assert sum(found["suspensions"].to_pylist()) > len(own)
+
+
+def test_events_are_tested_for_trends_before(study: SchoolStudy) -> None:
+    """Suspensions face a pre-trend test and weights of their own; what is not built for them is no pass."""
+    made = estimate_of(study, "pupils_with_one_or_more_suspensions_rate")
+    found = {check.name: check for check in run_school_checks(made, study)}
+    assert found["pre_trends"].value is not None
+    assert found["weights"].value is not None
+    for name in ("exits", "spill_over"):
+        assert (found[name].status, found[name].severity) == ("no_test", "serious")
 
 
 def test_layers_go_through_apart(assessment: SchoolAssessment, plan: Plan) -> None:
@@ -231,13 +319,19 @@ def test_words_for_each_answer(assessment: SchoolAssessment, plan: Plan) -> None
     overall = next(each for each in assessment.findings if each.outcome == ABSENCE)
     overall = dataclasses.replace(overall, verdict="better_than_expected", rule=4, enough_to_matter=True)
     better = told(overall, assessment, plan)
-    assert "Better than expected. Overall absence in schools since they started was better than expected:" in better
-    assert "than schools that had not started by then lead one to expect" in better
+    assert (
+        "Better than expected. Overall absence in schools since their pyramid started was better than expected:"
+        in better
+    )
+    assert "than schools whose pyramid had not started by then lead one to expect" in better
     assert "“Belonging programme”" in better
     answers: dict[str, dict[str, Any]] = {
         "Worse than expected.": {"verdict": "worse_than_expected", "rule": 5},
         "About as expected.": {"verdict": "as_expected", "rule": 3},
-        "We cannot tell whether overall absence in schools that started": {"verdict": "cannot_tell", "rule": 6},
+        "We cannot tell whether overall absence in schools whose pyramid started": {
+            "verdict": "cannot_tell",
+            "rule": 6,
+        },
         "described only": {"verdict": "cannot_tell", "rule": 1},
         "not assessed yet": {"verdict": "not_assessed", "rule": 0},
     }
@@ -247,7 +341,10 @@ def test_words_for_each_answer(assessment: SchoolAssessment, plan: Plan) -> None
 
 def test_where_every_school_starts_the_extra_is_said(assessment: SchoolAssessment, plan: Plan) -> None:
     """What is estimated is then the extra of starting earlier; several programmes are not told apart."""
-    every = dataclasses.replace(assessment, every_school_starts=True, interventions=("A walk", "A talk"))
+    two = pa.table({"intervention": ["A walk", "A talk"], "schools": [9, 5]}).replace_schema_metadata(
+        {"layer": "school"}
+    )
+    every = dataclasses.replace(assessment, every_school_starts=True, interventions=two)
     text = readable(describe(clear(every, open_door(plan)), "council").html)
     assert "the extra of starting earlier" in text
     assert "not about one of them apart from the others" in text
@@ -281,7 +378,9 @@ def test_a_councils_extract_is_told_from_published_figures(folder: Path, tmp_pat
     with pytest.raises(SourceError, match="2 extracts of a council"):
         open_council(f"{folder};{folder}", plan)
     with pytest.raises(CommandError, match=r"no \[schools\] that would read it"):
-        _with_council(object(), load_plan("dorset_public"), [folder])  # type: ignore[arg-type]
+        _with_council(object(), load_plan("dorset_public"), [folder], None)  # type: ignore[arg-type]
+    with pytest.raises(CommandError, match="was taken later, on"):
+        _with_council(object(), plan, [folder], dt.date(2024, 1, 1))  # type: ignore[arg-type]
 
 
 def test_a_school_layer_at_fault_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ it and what the plan says of schools (:attr:`Plan.of_schools`). Checks only ever
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -58,14 +59,13 @@ def pre_trends_of(
 
     Joint test of the half-terms before the start by permuting starts, ``draws`` times. Its power, from ``placebos``,
     is that of a drift that makes the smallest effect of interest by the last half-term; conditioning on a pass can
-    worsen bias (Roth 2022), so the interval is shown whatever comes of it.
+    worsen bias (Roth 2022), so the interval is shown whatever comes of it. Of events, their rate is tested.
     """
-    name, sesoi = "pre_trends", plan.outcome(estimate.outcome).sesoi
-    if estimate.outcome != ABSENCE:
-        return _not_here(name)
+    name, panel = "pre_trends", study.panel(estimate.outcome)
+    drift = _as_rate(plan.outcome(estimate.outcome).sesoi, estimate, panel)
     try:
         found = pre_trends(
-            study.panel(estimate.outcome), drift=sesoi, rng=plan.rng("pre_trends", estimate.outcome),
+            panel, drift=drift, rng=plan.rng("pre_trends", estimate.outcome),
             comparison=study.layer.comparison, anticipation=study.layer.anticipation, draws=draws, placebos=placebos,
         )  # fmt: skip
     except EstimateError as fault:
@@ -88,7 +88,7 @@ def exits(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResu
     """Serious: at worst or at best for the pupils who left the data, a noticed effect changes its sign (Lee 2009)."""
     name = "exits"
     if estimate.outcome != ABSENCE:
-        return _not_here(name)
+        return _not_built(name, "what pupils who left could hide")
     if estimate.p_value > plan.alpha(max(estimate.post)):
         sentence = f"No difference was noticed that those who left could undo: {NOTHING_TO_BREAK}."
         return (answer(name, "no_test", "caution", sentence),)
@@ -123,7 +123,7 @@ def spill_over(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[Chec
     """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S."""
     name, limit = "spill_over", plan.outcome(estimate.outcome).sesoi / 2
     if estimate.outcome != ABSENCE:
-        return _not_here(name)
+        return _not_built(name, "how far pupils who changed pyramid move it")
     try:
         shift = _value(study.absence_of_stayers(), study) - _value(study.absence(), study)
     except (PanelError, EstimateError) as fault:
@@ -140,15 +140,13 @@ def weights(estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int =
     is larger in larger schools. With 22 pyramids chance alone often puts them further apart than S, so that where more
     than 1 in 20 of ``draws`` allocations put them as far, no test was possible. ``value``: how far apart they are.
     """
-    name, limit = "weights", plan.outcome(estimate.outcome).sesoi
-    if estimate.outcome != ABSENCE:
-        return _not_here(name)
+    name, limit, panel = "weights", plan.outcome(estimate.outcome).sesoi, study.panel(estimate.outcome)
     found = weightings_apart(
-        study.panel(estimate.outcome), rng=plan.rng("weights", estimate.outcome), comparison=study.layer.comparison,
+        panel, rng=plan.rng("weights", estimate.outcome), comparison=study.layer.comparison,
         anticipation=study.layer.anticipation, draws=draws,
     )  # fmt: skip
-    beyond = found.p_value <= WEIGHTS_P
-    status: Status = "pass" if found.apart <= limit else "fail" if beyond else "no_test"
+    apart, beyond = _as_effect(found.apart, estimate, panel), found.p_value <= WEIGHTS_P
+    status: Status = "pass" if apart <= limit else "fail" if beyond else "no_test"
     severity: Severity = "caution" if status == "fail" and found.one_direction else "serious"
     ends = {
         "pass": "",
@@ -157,17 +155,17 @@ def weights(estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int =
         + (", all in one direction" if found.one_direction else ", and not in one direction"),
     }
     sentence = (
-        f"Weighing pupils, half-days or schools alike gives answers {in_words(found.apart, estimate.unit)} apart"
+        f"Weighing pupils, half-days or schools alike gives answers {in_words(apart, estimate.unit)} apart"
         f"{ends[status]}."
     )
-    return (answer(name, status, severity, sentence, value=found.apart, limit=limit),)
+    return (answer(name, status, severity, sentence, value=apart, limit=limit),)
 
 
 def other_estimators(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
     """Caution: imputation or Sun and Abraham, on everybody on roll, differ by over S from the same panel's own."""
     name, limit = "other_estimators", plan.outcome(estimate.outcome).sesoi
     if estimate.outcome != ABSENCE:
-        return _not_here(name)
+        return (answer(name, "no_test", "caution", "No other estimator has been set beside a ratio of events."),)
     panel = study.enrolments_absence()
     try:
         own = _value(panel, study)
@@ -229,6 +227,27 @@ def _value(panel: SchoolPanel, study: SchoolPanels) -> float:
         draws=1,
     )  # fmt: skip
     return found.overall.value
+
+
+def _not_built(name: str, what: str) -> tuple[CheckResult, ...]:
+    """Serious, and not tested: for events this check has not been built, which is no pass."""
+    return (answer(name, "no_test", "serious", f"For events, {what} has not been worked out."),)
+
+
+def _before(panel: SchoolPanel) -> float:
+    """Events over exposure before the first start."""
+    early = slice(0, max(panel.first_start, 1))
+    return float(panel.numerator[:, early].sum() / panel.denominator[:, early].sum())
+
+
+def _as_rate(effect: float, estimate: Estimate, panel: SchoolPanel) -> float:
+    """The size of an effect as a difference of the panel's rates: of a log ratio, at the rate before any start."""
+    return _before(panel) * math.expm1(effect) if estimate.unit == "log_ratio" else effect
+
+
+def _as_effect(difference: float, estimate: Estimate, panel: SchoolPanel) -> float:
+    """A difference of the panel's rates in the estimate's unit: as a log ratio, over the rate before any start."""
+    return math.log1p(difference / _before(panel)) if estimate.unit == "log_ratio" else difference
 
 
 def _not_here(name: str) -> tuple[CheckResult, ...]:

@@ -77,9 +77,12 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = 50) -> Est
         )  # fmt: skip
         made = estimate_schools(panel, design, rng=rng)
         schools = dict(zip(panel.schools, panel.adoption, strict=True))
+        starts = [start for start in schools.values() if start is not None]
+        # Where every school starts, the last to do so are what the others are set beside.
+        last = max(starts) if len(starts) == len(schools) else len(panel.periods)
         return replace(
             made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel), n_units=len(schools),
-            n_treated=sum(start is not None for start in schools.values()),
+            n_treated=sum(start < last for start in starts),
         )  # fmt: skip
     return replace(_ratio(study, panel, outcome, rng), base=base, post=post, imbalance=_imbalance(panel))
 
