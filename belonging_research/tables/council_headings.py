@@ -15,8 +15,8 @@ SEEN = dt.date(2026, 11, 1)
 
 _PUPIL = ("upn", "pupil upn", "unique pupil number", "pupil number")
 _URN = ("urn", "school urn", "unique reference number", "unique_reference_number")
-_START = ("start date", "from date", "date from", "begin date", "began")
-_END = ("end date", "to date", "date to", "ended")
+_START = ("start", "start date", "from date", "date from", "begin date", "began")
+_END = ("end", "end date", "to date", "date to", "ended")
 _DAY = ("date", "mark date", "session date", "attendance date", "register date")
 
 # Columns that are read and never written as they are: a pupil's other number, births, and weeks of marks.
@@ -34,7 +34,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
         FORMER: ("former upn", "previous upn", "old upn"),
         "birth_month": ("dob", "date of birth", "birth date", "month of birth"),
         "sex": ("gender", "legal sex"),
-        "ever_fsm_6": ("everfsm_6", "ever 6 fsm", "fsm ever 6", "ever6"),
+        "ever_fsm_6": ("everfsm_6", "fsm6", "ever 6 fsm", "fsm ever 6", "ever6"),
         "sen_provision": ("senprovision", "sen status", "sen stage", "sen"),
         "young_carer": ("youngcarer", "young carer indicator", "young carer status"),
         "young_carer_since": ("young carer date", "young carer identified", "young carer start"),
@@ -82,7 +82,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "dose": ("amount", "quantity"),
         "dose_unit": ("unit", "amount unit"),
         "cost": ("cost (gbp)", "cost in pounds", "spend"),
-        "timing": ("how the start was decided", "allocation"),
+        "timing": ("how the start was decided", "how decided", "timing decided", "allocation"),
     },
     "survey": {
         "pupil": _PUPIL,
