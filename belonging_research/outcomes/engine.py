@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet
@@ -61,7 +62,10 @@ def open_engine(master: str = "", *, spill: Path | None = None) -> Any:
         return ibis.pyspark.connect(_spark_session(master, spill))
     place = {} if spill is None else {"temp_directory": str(spill)}
     engine = ibis.duckdb.connect(memory_limit=_MEMORY, **place)
-    engine.con.execute("SET enable_progress_bar = false")  # drawn straight to the terminal, between a run's own lines
+    # Its bar is drawn straight to the terminal, between a run's own lines. In a notebook's kernel it needs a package of
+    # its own even to be turned off, and without that there is none.
+    with contextlib.suppress(duckdb.InvalidInputException):
+        engine.con.execute("SET enable_progress_bar = false")
     return engine
 
 
@@ -114,8 +118,11 @@ def write_measured_sessions(
             counted: pa.Table = engine.to_pyarrow(session_counts(tables["marks"], periods))
             order = [(name, "ascending") for name in ("pupil", "urn", "period", "half_term")]
             pyarrow.parquet.write_table(counted.sort_by(order), partial, compression="zstd")
-            mark.write_text(file_sha256(partial) + "\n", encoding="utf-8")
-            partial.replace(target)
+            if not _is_as_written(target, mark):  # another notebook may have been as quick
+                partial.replace(target)
+                written = mark.with_name(f".{mark.name}.{os.getpid()}.partial")
+                written.write_text(file_sha256(target) + "\n", encoding="utf-8")
+                written.replace(mark)
         except OSError as error:
             raise SourceError(
                 f"{target.parent}: cannot be written ({error.strerror}), and what is counted from marks is kept there, "
