@@ -270,11 +270,15 @@ def simulated_folders(plan: Plan) -> tuple[Path, ...]:
     """
     if not plan.simulated:
         raise PlanError(f"plan {plan.study} is for real figures; only a simulated one can be made up.")
-    from belonging_research.simulate import simulated_county, simulated_data
+    from belonging_research.simulate import simulated_data
 
     try:
         public: Path = simulated_data(plan)
-        return (public, simulated_county()) if plan.schools else (public,)
+        if plan.schools is None:
+            return (public,)
+        from belonging_research.simulate import simulated_county
+
+        return public, simulated_county()
     except OSError as error:
         raise SourceError(
             f"{error.filename or 'data/simulated'}: cannot be written ({error.strerror}). Made-up figures go to "

@@ -96,7 +96,7 @@ def _noticed(row: Row, rows: list[Row]) -> bool:
 
 
 def _family(row: Row, rows: list[Row]) -> list[Row]:
-    same = [other for other in rows if other["role"] == row["role"]]
+    same = [other for other in rows if (other["layer"], other["role"]) == (row["layer"], row["role"])]
     if row["role"] == "secondary":
         same = [other for other in same if other["domain"] == row["domain"]]
     return same
@@ -118,7 +118,8 @@ def _gate(row: Row, rows: list[Row]) -> bool:
     if row["role"] == "exploratory" or row["value"] is None:
         return False
     wanted = 4 if _favourable(row) > 0 else 5
-    primaries = [each for each in rows if each["role"] == "primary" and each["domain"] == row["domain"]]
+    own = (row["layer"], "primary", row["domain"])
+    primaries = [each for each in rows if (each["layer"], each["role"], each["domain"]) == own]
     reached = [recompute_verdict(primary, rows)[1] == wanted for primary in primaries]
     return bool(reached) and all(reached) and row["value"] != 0
 

@@ -157,7 +157,7 @@ def _clear_findings(findings: tuple[Finding, ...], door: Door, name: str) -> Cle
         reason = _too_few(finding.estimate, policy) if finding.estimate else None
         if reason:
             reasons[reason] = reasons.get(reason, 0) + 1
-        safe.append(withhold(finding, WITHHELD) if reason else _coarse_finding(finding, policy))
+        safe.append(withhold(finding, WITHHELD) if reason else _of_study(_coarse_finding(finding, policy), door))
     released = tuple(safe)
     payload = _findings_payload(released)
     return _made(released, door, door.record("finding", payload, name=name, reasons=reasons, layer=layer))
@@ -180,6 +180,13 @@ def _clear_schools(assessment: SchoolAssessment, door: Door, name: str) -> Clear
     names = _clear_table(named.replace_schema_metadata(listed.schema.metadata), door, _NAMED, "school_interventions")
     safe = dataclasses.replace(assessment, findings=findings.value, starts=starts.value, interventions=names.value)
     return _made(safe, door, door.entry(findings.entry))
+
+
+def _of_study(finding: Finding, door: Door) -> Finding:
+    """A school finding under the digest of the whole plan: its layer is a part of that, and no plan of its own."""
+    if finding.estimate is None or finding.layer == "county":
+        return finding
+    return dataclasses.replace(finding, estimate=dataclasses.replace(finding.estimate, plan_digest=door.plan.digest))
 
 
 def _findings_payload(findings: Sequence[Finding]) -> dict[str, Any]:

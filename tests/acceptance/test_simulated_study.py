@@ -236,19 +236,22 @@ def test_stopped_at_any_moment_it_goes_on(run: Run, belonging: CommandLine, home
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stops a process group")
-def test_figures_are_made_up_whole_or_not_at_all(belonging: CommandLine, home: Path, run: Run, tmp_path: Path) -> None:
+def test_figures_are_made_up_whole_or_not_at_all(belonging: CommandLine, tmp_path: Path) -> None:
     """Killed while it writes them, no folder of figures is there; the next time they are those of any other day."""
-    process = belonging.start("simulate", "--plan", "simulated_county", cwd=tmp_path)
+    process = belonging.start("simulate", "--plan", "simulated_public", cwd=tmp_path)
     place = tmp_path / "data" / "simulated"
     deadline = time.monotonic() + 60
     while not list(place.glob(".*.partial/*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    assert not (place / "simulated_county").exists()
-    assert belonging("simulate", "--plan", "simulated_county", cwd=tmp_path).returncode == 0
-    for folder in made_up(home):
-        assert differing(place / folder.name, folder) == []
+    assert not (place / "simulated_public").exists()
+    assert belonging("simulate", "--plan", "simulated_public", cwd=tmp_path).returncode == 0
+    whole = place / "simulated_public"
+    again = tmp_path / "again"
+    again.mkdir()
+    assert belonging("simulate", "--plan", "simulated_public", cwd=again).returncode == 0
+    assert differing(whole, again / "data" / "simulated" / "simulated_public") == []
 
 
 def test_the_record_tells_what_was_left_out(run: Run) -> None:
