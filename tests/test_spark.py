@@ -50,6 +50,7 @@ from belonging_research.outcomes.registers import (
 from belonging_research.outcomes.school_periods import (
     cohort_half_terms,
     cohort_leavers,
+    judged_enrolments,
     pupil_absence,
     pupil_cohort,
     school_events,
@@ -94,6 +95,10 @@ class Council:
         """The pupils who are followed."""
         return pupil_cohort(self.tables["pupils"], self.tables["enrolments"], baseline=BASELINE)
 
+    def judged(self) -> Table:
+        others = (self.tables[name] for name in ("pupils", "enrolments", "schools"))
+        return judged_enrolments(self.counts, *others, periods=(BASELINE, YEAR))
+
     def events(self, **how: Any) -> Table:
         """Suspensions and permanent exclusions of 2024/25 that count."""
         return counted(self.tables["exclusions"], period=YEAR, **how).drop("reasons")
@@ -117,9 +122,8 @@ EXPRESSIONS: dict[str, Callable[[Council], Table]] = {
     "exclusion_counts": lambda c: exclusion_counts(c.events(), by=("urn",)),
     "exclusion_rates": lambda c: exclusion_rates(c.events(), c.tables["enrolments"], period=YEAR),
     "over_the_limit": lambda c: over_the_limit(c.tables["exclusions"], period=YEAR),
-    "school_half_terms": lambda c: school_half_terms(
-        c.counts, c.tables["pupils"], c.tables["enrolments"], c.tables["schools"], periods=(BASELINE, YEAR)
-    ),
+    "judged_enrolments": lambda c: c.judged(),
+    "school_half_terms": lambda c: school_half_terms(c.counts, c.judged()),
     "pupil_cohort": lambda c: c.cohort(),
     "cohort_half_terms": lambda c: cohort_half_terms(c.counts, c.cohort(), baseline=BASELINE),
     "cohort_leavers": lambda c: cohort_leavers(

@@ -58,16 +58,17 @@ def assess(panel: Panel, plan: Plan, *, domain: str | None = None, beside: bool 
 
     For each outcome the registered row first: the plan's method, pooled phases, all post years out, checks run where
     the look tests it. Then, as exploratory rows: the other methods, the other source, single years, and phases.
-    Families are judged over the whole plan, so a domain's verdicts are the same as in the whole study. Without
-    ``beside`` the registered rows alone are made: no verdict depends on the others.
+    Families are judged over the whole plan, so a domain's verdicts are the same as in the whole study: of the others
+    only the primaries are estimated, and not checked. Without ``beside`` the registered rows alone are made: no verdict
+    depends on the others.
     """
     candidates: list[Candidate] = []
     left_out: list[str] = []
     for outcome in plan.outcomes:
         wanted = domain is None or outcome.domain == domain
-        if wanted or outcome.role != "exploratory":
+        if wanted or outcome.role == "primary":
             try:
-                candidates.append(_registered(panel, plan, outcome.name))
+                candidates.append(_registered(panel, plan, outcome.name, checked=wanted))
             except (PanelError, EstimateError) as fault:
                 if outcome.role == "primary":
                     raise
@@ -77,18 +78,17 @@ def assess(panel: Panel, plan: Plan, *, domain: str | None = None, beside: bool 
             rows, missing = _beside(panel, plan, candidates[-1])
             candidates += rows
             left_out += missing
-    findings = judge_all(candidates, plan, report_year=panel.report_year)
-    kept = tuple(each for each in findings if domain is None or each.domain == domain)
-    return Assessment(findings=kept, left_out=tuple(left_out))
+    findings = judge_all(candidates, plan, report_year=panel.report_year, domain=domain)
+    return Assessment(findings=findings, left_out=tuple(left_out))
 
 
-def _registered(panel: Panel, plan: Plan, outcome: str) -> Candidate:
+def _registered(panel: Panel, plan: Plan, outcome: str, *, checked: bool) -> Candidate:
     post = tuple(p for p in plan.post if p <= panel.report_year)
     source = deciding_source(panel, plan, outcome, post)
     if source is None:
         return _not_out(panel, plan, outcome)
     made = estimate(panel, plan, outcome, source=source)
-    checks = run_checks(made, panel, plan) if _tested(plan, outcome, panel.report_year) else ()
+    checks = run_checks(made, panel, plan) if checked and _tested(plan, outcome, panel.report_year) else ()
     return Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance)
 
 

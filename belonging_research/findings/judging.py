@@ -47,10 +47,13 @@ class _Row:
     seen: _Seen | None
 
 
-def judge_all(rows: Sequence[Candidate], plan: Plan, *, report_year: str) -> tuple[Finding, ...]:
+def judge_all(
+    rows: Sequence[Candidate], plan: Plan, *, report_year: str, domain: str | None = None
+) -> tuple[Finding, ...]:
     """The findings of a report year, in the order of ``rows``, with the family rules applied.
 
-    A primary outcome of this look without a row, or whose row is not out or is withheld, counts as p = 1.
+    A primary outcome of this look without a row, or whose row is not out or is withheld, counts as p = 1. With a
+    ``domain`` only its findings are made: rows of others count in their family by their p-value, which needs no check.
 
     Raises
     ------
@@ -63,16 +66,17 @@ def judge_all(rows: Sequence[Candidate], plan: Plan, *, report_year: str) -> tup
         check_row(row, plan, report_year=report_year, plan_digest=digest)
     prepared = [_prepare(row, plan, report_year) for row in rows]
     adjusted = _adjusted(prepared)
-    first = [
-        _finding(row, p_adjusted, True, plan, report_year)
+    asked = [
+        (row, p_adjusted)
         for row, p_adjusted in zip(prepared, adjusted, strict=True)
-        if row.role == "primary"
+        if domain is None or row.outcome.domain == domain
     ]
+    for row, _ in asked:
+        if row.seen is not None and row.role != "exploratory":
+            check_complete(row.candidate, plan)
+    first = [_finding(row, p_adjusted, True, plan, report_year) for row, p_adjusted in asked if row.role == "primary"]
     gates = open_gates(first, plan, report_year)
-    findings = tuple(
-        _finding(row, p_adjusted, _gate(row, gates), plan, report_year)
-        for row, p_adjusted in zip(prepared, adjusted, strict=True)
-    )
+    findings = tuple(_finding(row, p_adjusted, _gate(row, gates), plan, report_year) for row, p_adjusted in asked)
     _refuse_twice([finding.id for finding in findings], "row")
     registered = [row.outcome for row in rows if row.is_registered_row]
     _refuse_twice(registered, "registered row of")
@@ -118,8 +122,6 @@ def _prepare(row: Candidate, plan: Plan, report_year: str) -> _Row:
     early = role == "primary" and awaits_look(plan, row.outcome, report_year)
     seen = None
     if row.estimate is not None and row.withheld is None and not early:
-        if role != "exploratory":
-            check_complete(row, plan)
         parts = grade_parts(row, row.estimate, plan, report_year=report_year)
         seen = _Seen(estimate=row.estimate, parts=parts)
     return _Row(

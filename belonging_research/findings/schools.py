@@ -18,12 +18,15 @@ from belonging_research.findings.shapes import Candidate
 from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolPanels, SchoolStudy
 from belonging_research.plan import Plan
 
+PLACEBOS = 50  # of the detectable effect
+
 
 def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None = None) -> SchoolAssessment:
     """Judge the school outcomes of a domain (all without one), once, at the last year of the plan's school layer.
 
-    Families are judged over the whole layer, so a domain's verdicts are those of the whole study. Before the layer's
-    last year is in the extract an outcome is not assessed.
+    Families are judged over the whole layer, so a domain's verdicts are those of the whole study; the checks of other
+    domains decide none of them, and are not made. Before the layer's last year is in the extract an outcome is not
+    assessed.
     """
     if study is None:
         return SchoolAssessment(
@@ -36,21 +39,23 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
     own, candidates, missing = study.plan, [], []
     year = study.periods[-1]
     for outcome in own.outcomes:
+        asked = domain is None or outcome.domain == domain
+        if not asked and outcome.role != "primary":
+            continue
         try:
-            made = estimate_of(study, outcome.name)
+            made = estimate_of(study, outcome.name, placebos=PLACEBOS if asked else 0)
         except (PanelError, EstimateError) as fault:
             if outcome.role == "primary":
                 raise
             missing.append(f"{outcome.label}: {fault}")
             continue
         tested = outcome.role != "exploratory" and own.look(year) is not None
-        checks = run_school_checks(made, study) if tested else ()
+        checks = run_school_checks(made, study) if tested and asked else ()
         candidates.append(Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance))
-    findings = judge_all(candidates, own, report_year=year)
-    kept = tuple(each for each in findings if domain is None or each.domain == domain)
+    findings = judge_all(candidates, own, report_year=year, domain=domain)
     panel = study.panel(ABSENCE)
     return SchoolAssessment(
-        findings=kept,
+        findings=findings,
         left_out=tuple(missing),
         starts=_starts(panel),
         interventions=_interventions(study),
@@ -58,7 +63,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
     )
 
 
-def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = 50) -> Estimate:
+def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = PLACEBOS) -> Estimate:
     """The registered estimate of an outcome of the school layer, in the plan's years.
 
     Overall absence: the group-time effect of :func:`estimate_schools`. Events: the ratio of :func:`ratio_effect`, as

@@ -24,17 +24,38 @@ _ON_ROLL = ("C", "M")
 _EVENTS = ("suspensions", "permanent_exclusions", "pupils_suspended")
 
 
-def school_half_terms(
+def judged_enrolments(
     counts: Table, pupils: Table, enrolments: Table, schools: Table, *, periods: Sequence[str]
 ) -> Table:
+    """Who a year's published absence counts, a year at a time: pupil, urn, period, age, left_out (null: counted).
+
+    By :func:`registers.enrolment_absence`, which says what the reasons are.
+    """
+    years = [
+        enrolment_absence(counts, pupils, enrolments, schools, period=period).select(
+            "pupil", "urn", "age", "left_out", period=ibis.literal(period)
+        )
+        for period in periods
+    ]
+    return ibis.union(*years) if len(years) > 1 else years[0]
+
+
+def school_half_terms(counts: Table, judged: Table) -> Table:
     """Half-days by school and half-term over the enrolments that a year's published absence counts.
 
-    ``counts`` is of :func:`registers.session_counts`. One row per urn, period, half_term: ``possible``, ``absent``
-    (half-days) and ``pupils`` with a possible half-day. Who counts is decided a year at a time by
-    :func:`registers.enrolment_absence`; half-term 6 of those aged 15 is in no sum.
+    ``counts`` is of :func:`registers.session_counts`, ``judged`` of :func:`judged_enrolments`. One row per urn, period,
+    half_term: ``possible``, ``absent`` (half-days) and ``pupils`` with a possible half-day. Half-term 6 of those aged
+    15 is in no sum.
     """
-    parts = [_one_year(counts, pupils, enrolments, schools, period) for period in periods]
-    return ibis.union(*parts).order_by(["urn", "period", "half_term"]) if len(parts) > 1 else parts[0]
+    kept = judged.filter(judged.left_out.isnull()).select("pupil", "urn", "period", "age")
+    own = counts.inner_join(kept, ["pupil", "urn", "period"])
+    own = own.filter(~((own.half_term == 6) & (own.age == OLDEST)))
+    # An enrolment has one row a half-term, and a pupil at most one enrolment at a school: rows are pupils.
+    return own.group_by(["urn", "period", "half_term"]).aggregate(
+        possible=own.possible.sum().cast("int64"),
+        absent=(own.authorised + own.unauthorised).sum().cast("int64"),
+        pupils=own.count(where=own.possible > 0).cast("int64"),
+    ).order_by(["urn", "period", "half_term"])  # fmt: skip
 
 
 def pupil_cohort(pupils: Table, enrolments: Table, *, baseline: str) -> Table:
@@ -58,15 +79,14 @@ def pupil_cohort(pupils: Table, enrolments: Table, *, baseline: str) -> Table:
 def cohort_half_terms(counts: Table, cohort: Table, *, baseline: str) -> Table:
     """Half-days of a cohort by *baseline* urn, year group and half-term, whatever school its pupils are at.
 
-    ``counts`` is of :func:`registers.session_counts`. One row per urn, year_group, period, half_term: ``possible``,
-    ``absent`` and ``pupils`` with a possible half-day. Half-terms at which a pupil is younger than 5, older than 15,
+    ``counts`` is of :func:`registers.session_counts`. One row per urn, year_group, period, half_term: ``possible``
+    and ``absent``. Half-terms at which a pupil is younger than 5, older than 15,
     or 15 in half-term 6 are in no sum, as in the published statistics.
     """
     own = _of_countable_age(counts.inner_join(cohort.rename(home="urn"), "pupil"), baseline)
     return own.group_by(["home", "year_group", "period", "half_term"]).aggregate(
         possible=own.possible.sum().cast("int64"),
         absent=(own.authorised + own.unauthorised).sum().cast("int64"),
-        pupils=own.pupil.nunique(where=own.possible > 0).cast("int64"),
     ).rename(urn="home")  # fmt: skip
 
 
@@ -167,18 +187,6 @@ def school_events(
         school_days=joined.school_days.fill_null(0.0),
         **{name: joined[name].fill_null(0) for name in ("pupils", *_EVENTS)},
     ).order_by(keys)
-
-
-def _one_year(counts: Table, pupils: Table, enrolments: Table, schools: Table, period: str) -> Table:
-    judged = enrolment_absence(counts, pupils, enrolments, schools, period=period)
-    kept = judged.filter(judged.left_out.isnull()).select("pupil", "urn", "age")
-    own = counts.filter(counts.period == period).inner_join(kept, ["pupil", "urn"])
-    own = own.filter(~((own.half_term == 6) & (own.age == OLDEST)))
-    return own.group_by(["urn", "period", "half_term"]).aggregate(
-        possible=own.possible.sum().cast("int64"),
-        absent=(own.authorised + own.unauthorised).sum().cast("int64"),
-        pupils=own.pupil.nunique(where=own.possible > 0).cast("int64"),
-    )
 
 
 def _of_countable_age(rows: Table, baseline: str) -> Table:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import ibis
 import numpy as np
 import pyarrow as pa
 from ibis.expr.types import Table
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes.exclusions import Counting
-from belonging_research.outcomes.registers import enrolment_absence
 from belonging_research.outcomes.school_periods import (
     cohort_half_terms,
     cohort_leavers,
+    judged_enrolments,
     pupil_cohort,
     school_events,
     school_half_terms,
@@ -62,14 +63,12 @@ def school_panel(
     Raises :class:`PanelError` where an intervention or a sum is of a school that ``schools`` lacks, or nobody starts.
     """
     build = _Build(register, periods, until, assignment)
-    tables = (register.counts, register.pupils, register.enrolments, register.schools)
-    rows = school_half_terms(*tables, periods=periods).to_pyarrow()
-    gone: Counter[str] = Counter()
-    for period in periods:
-        judged = enrolment_absence(*tables, period=period)
-        reasons = judged.group_by("left_out").aggregate(enrolments=judged.count())
-        for row in reasons.to_pyarrow().to_pylist():
-            gone[row["left_out"] or _COUNTED] += row["enrolments"]
+    judged = judged_enrolments(
+        register.counts, register.pupils, register.enrolments, register.schools, periods=periods
+    ).to_pyarrow()
+    rows = school_half_terms(register.counts, ibis.memtable(judged)).to_pyarrow()
+    reasons = judged.group_by("left_out").aggregate([([], "count_all")]).to_pylist()
+    gone = Counter({row["left_out"] or _COUNTED: row["count_all"] for row in reasons})
     total = gone.total()
     told = [
         LeftOut(what="enrolments of a year", reason=why, n=n, of=total)
@@ -85,6 +84,7 @@ def cohort_panel(
     periods: Sequence[str],
     baseline: str,
     destinations: Table,
+    cohort: Table | None = None,
     until: str | None = None,
     assignment: Assignment = "pyramid",
 ) -> SchoolPanel:
@@ -95,12 +95,14 @@ def cohort_panel(
     one baseline year group, and is compared within that (``blocks``): pupils age alike on both sides, and persistent
     absence of 12% in Year 3 against 33% in Year 11 cannot pass for an effect. Weights by pupils standardise to the
     baseline's mix. Leavers are counted by destination, of
-    the pupils who are still of an age that counts.
+    the pupils who are still of an age that counts. ``cohort`` is :func:`pupil_cohort` of the register, where it is at
+    hand already.
 
     Raises :class:`PanelError` as :func:`school_panel`, or where no pupil is on roll that day.
     """
     build = _Build(register, periods, until, assignment)
-    cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline)
+    if cohort is None:
+        cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline)
     rows = cohort_half_terms(register.counts, cohort, baseline=baseline).to_pyarrow()
     homes = cohort.group_by(["urn", "year_group"]).aggregate(
         pupils=cohort.count(), doubled=(cohort.rolls > 1).cast("int64").sum()
@@ -137,6 +139,7 @@ def events_panel(
     *,
     periods: Sequence[str],
     baseline: str | None = None,
+    cohort: Table | None = None,
     until: str | None = None,
     assignment: Assignment = "pyramid",
     counting: Counting = "stood",
@@ -146,11 +149,12 @@ def events_panel(
     """Events by school and half-term with enrolled school days as exposure, never attended half-days.
 
     ``event``: ``suspensions``, ``permanent_exclusions``, or ``pupils_suspended`` (over pupils on roll). With
-    ``baseline`` of the cohort that was on roll then, at its baseline school; without, of all pupils. Schools without
-    any event stay in, as 0. Raises :class:`PanelError` as :func:`school_panel`.
+    ``baseline`` of the cohort that was on roll then (``cohort``, where it is at hand), at its baseline school; without,
+    of all pupils. Schools without any event stay in, as 0. Raises :class:`PanelError` as :func:`school_panel`.
     """
     build = _Build(register, periods, until, assignment)
-    cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline) if baseline else None
+    if cohort is None and baseline:
+        cohort = pupil_cohort(register.pupils, register.enrolments, baseline=baseline)
     rows = school_events(
         exclusions, register.counts, periods=periods, cohort=cohort, counting=counting, as_at=as_at
     ).to_pyarrow()
@@ -191,7 +195,7 @@ class _Build:
         keys = list(zip(rows["urn"].to_pylist(), years, strict=True))
         self._refuse_unknown({urn for urn, _ in keys})
         units = sorted(set(keys))
-        top, bottom, pupils = self._arrays(rows, keys, units, (numerator, denominator, "pupils"))
+        top, bottom = self._arrays(rows, keys, units, (numerator, denominator))
         at, told = self._kept(units, bottom > 0)
         kept = [units[n] for n in at]
         adoption = [self.starts.adoption[urn] for urn, _ in kept]
@@ -200,8 +204,11 @@ class _Build:
                 f"school panel of {outcome}: none of {len(kept)} units with figures starts within "
                 f"{self.labels[0]} to {self.labels[-1]}; check the interventions' first days and the years asked for"
             )
-        first = max(min(each for each in adoption if each is not None), 1)
-        mean = pupils[at, :first].sum(axis=1) / np.maximum((pupils[at, :first] > 0).sum(axis=1), 1)
+        if sizes is None:
+            (pupils,) = self._arrays(rows, keys, units, ("pupils",))
+            weights = _mean_before(pupils[at], adoption)
+        else:
+            weights = np.array([float(sizes[key]) for key in kept])
         return panel_of_arrays(
             outcome=outcome,
             units=[f"{urn}/Y{year:02d}" if by_year else str(urn) for urn, year in kept],
@@ -210,7 +217,7 @@ class _Build:
             denominator=bottom[at],
             adoption=adoption,
             blocks=[f"Y{year:02d}" if by_year else "" for _, year in kept],
-            sizes=mean if sizes is None else np.array([float(sizes[key]) for key in kept]),
+            sizes=weights,
             exclusions=[*exclusions, *self.starts.counts, *told],
             leavers=leavers,
             timing=Counter(self.starts.timing[urn] for urn, _ in kept if urn in self.starts.timing),
@@ -271,6 +278,14 @@ def _halves(periods: Sequence[str], until: str | None) -> list[HalfTerm]:
     if until not in labels:
         raise PanelError(f"until {until!r}: expected a half-term of the years asked for, such as {labels[-1]!r}")
     return halves[: labels.index(until) + 1]
+
+
+def _mean_before(pupils: Floats, adoption: Sequence[int | None]) -> Floats:
+    """(n,) mean number of pupils over the half-terms before the first start in which there were any."""
+    first = max(min(each for each in adoption if each is not None), 1)
+    early = pupils[:, :first]
+    mean: Floats = early.sum(axis=1) / np.maximum((early > 0).sum(axis=1), 1)
+    return mean
 
 
 def _complete(known: Bools, blocks: Ints) -> Bools:

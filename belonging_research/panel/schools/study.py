@@ -89,7 +89,7 @@ class SchoolStudy:
         return self.once(
             outcome,
             lambda: events_panel(
-                self.register, self.tables["exclusions"], periods=self.periods, baseline=self.baseline,
+                self.register, self.tables["exclusions"], periods=self.periods, cohort=self.cohort(),
                 event=EVENTS[outcome], as_at=self.until,
             ),
         )  # fmt: skip
@@ -103,7 +103,13 @@ class SchoolStudy:
 
     def cohort(self) -> Table:
         """The pupils who are followed (:func:`outcomes.school_periods.pupil_cohort`)."""
-        return pupil_cohort(self.register.pupils, self.register.enrolments, baseline=self.baseline)
+        found = self.once(
+            "cohort",
+            lambda: pupil_cohort(
+                self.register.pupils, self.register.enrolments, baseline=self.baseline
+            ).to_pyarrow(),
+        )  # fmt: skip
+        return ibis.memtable(found)
 
     def absence(self, bridges: Sequence[str] = ()) -> SchoolPanel:
         """Overall absence of the cohort, with some codes counted in another way (:data:`tables.CODE_BRIDGES`)."""
@@ -122,8 +128,9 @@ class SchoolStudy:
 
     def _cohort(self, register: Register) -> SchoolPanel:
         return cohort_panel(
-            register, periods=self.periods, baseline=self.baseline, destinations=self.tables["destinations"]
-        )
+            register, periods=self.periods, baseline=self.baseline, destinations=self.tables["destinations"],
+            cohort=self.cohort(),
+        )  # fmt: skip
 
     def _without_movers(self) -> Register:
         own = self.register
