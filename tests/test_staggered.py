@@ -22,20 +22,30 @@ from belonging_research.estimators.staggered import (
     SchoolDesign,
     adoption_index,
     common_start_bootstrap_p,
+    detecting_ratios,
     estimate_schools,
     exact_ratio,
     group_time_effects,
     imputation,
     pre_trends,
+    promised_ratios,
     ratio_effect,
+    realised_ratios,
     staggered,
     started_beside_others,
     sun_abraham,
     two_way_fixed_effects,
 )
-from belonging_research.estimators.staggered.allocation import allocations
-from belonging_research.estimators.staggered.cells import cell_effects, cells_of, cluster_sums, overall_effects
+from belonging_research.estimators.staggered.allocation import allocations, stratum_of
+from belonging_research.estimators.staggered.cells import (
+    cell_effects,
+    cells_of,
+    cluster_adoption,
+    cluster_sums,
+    overall_effects,
+)
 from belonging_research.estimators.staggered.conversion import NEVER
+from belonging_research.estimators.staggered.counts import Scores, events_and_exposure
 from belonging_research.estimators.staggered.randomisation import Linear, Randomisation
 from belonging_research.panel.schools import SchoolPanel, panel_of_arrays
 
@@ -695,6 +705,47 @@ def test_uneven_counts_are_judged_by_the_allocation() -> None:
         low, high = found.intervals[0.95]
         assert (found.p_value <= 0.05) == (low > 0 or high < 0)
     assert rejected <= 6
+
+
+def test_a_ratio_is_noticed_where_the_test_of_such_events_notices_it() -> None:
+    """Power by the placebos' intervals is the share of them rejected once the ratio is in their events, both signs."""
+    panel, at = made_up_events(5), 0.05
+    study = staggered(panel, weights="schools")
+    events, exposure = events_and_exposure(panel, study)
+    own = allocations(cluster_adoption(study), stratum_of(study, panel), draws=99, rng=rng()).others[:40]
+    found = detecting_ratios._placebos(study, events, exposure, own, 12, at)
+    kept = events.sum(axis=1) > 0
+    for size in (0.1, 0.3, 0.6):
+        noticed = []
+        for sign in (1, -1):
+            share = 0
+            for n in range(12):
+                rows = np.vstack([own[n : n + 1], np.delete(own, n, axis=0)])
+                since = np.arange(18) >= own[n][study.cluster][:, None]
+                more = (events * np.exp(sign * size * since))[kept]
+                share += Scores(more, exposure[kept], study.cluster[kept], len(study.clusters), rows).p_value(0) <= at
+            noticed.append(share / 12)
+        assert found.power(size) == pytest.approx(min(noticed))
+    largest = found.detectable()
+    assert found.power(largest * 1.01) >= 0.8 > found.power(largest * 0.98)
+
+
+def test_what_a_design_promised_of_a_ratio_is_of_the_size_it_then_notices() -> None:
+    """Truth 1: the detectable ratio before any start and since are near 2.8 errors; a noticed one is exaggerated."""
+    panel = made_up_events(11)
+    promise, how = promised_ratios(panel, alpha=0.05, rng=rng(), count=30)
+    since = realised_ratios(panel, 0.0, alpha=0.05, rng=rng(), count=30)
+    assert promise is not None
+    assert "moved back by" in how
+    error = ratio_effect(panel, rng=rng(), draws=199).std_error
+    for found in (promise, since):
+        assert 1.5 * error < found.detectable() < 6 * error
+        assert (found.type_m(found.detectable() / 3) or 0) > 1
+    early = panel_of_arrays(
+        outcome="suspensions", units=["a", "b"], periods=["1", "2"], adoption=[1, None],
+        numerator=np.ones((2, 2)), denominator=np.full((2, 2), 9.0),
+    )  # fmt: skip
+    assert promised_ratios(early, alpha=0.05, rng=rng(), count=3)[0] is None
 
 
 def test_exact_ratio_of_few_events() -> None:

@@ -62,8 +62,8 @@ def judge_all(
         or with the plan), or if two rows are the same or two are registered for one outcome.
     """
     digest = plan.digest
-    for row in rows:
-        check_row(row, plan, report_year=report_year, plan_digest=digest)
+    for each in rows:
+        check_row(each, plan, report_year=report_year, plan_digest=digest)
     prepared = [_prepare(row, plan, report_year) for row in rows]
     adjusted = _adjusted(prepared)
     asked = [
@@ -78,7 +78,7 @@ def judge_all(
     gates = open_gates(first, plan, report_year)
     findings = tuple(_finding(row, p_adjusted, _gate(row, gates), plan, report_year) for row, p_adjusted in asked)
     _refuse_twice([finding.id for finding in findings], "row")
-    registered = [row.outcome for row in rows if row.is_registered_row]
+    registered = [each.outcome for each in rows if each.is_registered_row]
     _refuse_twice(registered, "registered row of")
     return findings
 

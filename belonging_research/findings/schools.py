@@ -11,7 +11,14 @@ import pyarrow as pa
 from belonging_research.checks.schools import run_school_checks
 from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators.result import Estimate
-from belonging_research.estimators.staggered import SchoolDesign, estimate_schools, ratio_effect
+from belonging_research.estimators.staggered import (
+    RatioPlacebos,
+    SchoolDesign,
+    estimate_schools,
+    promised_ratios,
+    ratio_effect,
+    realised_ratios,
+)
 from belonging_research.findings.judging import judge_all
 from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
 from belonging_research.findings.shapes import Candidate
@@ -89,7 +96,10 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = PLACEBOS) 
             made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel), n_units=len(schools),
             n_treated=sum(start < last for start in starts),
         )  # fmt: skip
-    return replace(_ratio(study, panel, outcome, rng), base=base, post=post, imbalance=_imbalance(panel))
+    made = _ratio(study, panel, outcome, rng)
+    if placebos:
+        made = _with_detectable_ratio(made, study, panel, placebos)
+    return replace(made, base=base, post=post, imbalance=_imbalance(panel))
 
 
 def _ratio(study: SchoolPanels, panel: SchoolPanel, outcome: str, rng: np.random.Generator) -> Estimate:
@@ -109,11 +119,38 @@ def _ratio(study: SchoolPanels, panel: SchoolPanel, outcome: str, rng: np.random
         inference="randomisation", n_reference=one.n_reference, n_treated=one.n_treated, n_units=one.n_units,
         n_clusters=len(set(panel.clusters)), n_pupils=round(float(panel.sizes.sum())), detectable=None,
         detectable_05=None, detectable_realised_05=None, power_at_sesoi=None, type_m=None,
-        detectable_how="not worked out for ratios of counts", weights={}, path=(), registered=True,
+        detectable_how="not asked for", weights={}, path=(), registered=True,
         notes=(f"{one.n_without_events} of {one.n_units} schools never had one: they bear on no ratio",),
     )  # fmt: skip
 
 
+def _with_detectable_ratio(made: Estimate, study: SchoolPanels, panel: SchoolPanel, placebos: int) -> Estimate:
+    """A ratio with what would have been noticed: promised by false starts, and in the half-terms since."""
+    plan, anticipation = study.plan, study.layer.anticipation
+    alpha, sesoi = plan.alpha(plan.post[-1]), plan.outcome(made.outcome).sesoi
+    rng = plan.rng("detectable", made.outcome)
+    before, how = promised_ratios(panel, alpha=alpha, rng=rng, count=placebos, anticipation=anticipation)
+    nominal, _ = (
+        (before, how) if alpha == _NOMINAL
+        else promised_ratios(panel, alpha=_NOMINAL, rng=rng, count=placebos, anticipation=anticipation)
+    )  # fmt: skip
+    since = realised_ratios(panel, made.value, alpha=_NOMINAL, rng=rng, count=placebos, anticipation=anticipation)
+    return replace(
+        made, detectable=_smallest(before), detectable_05=_smallest(nominal), detectable_realised_05=_smallest(since),
+        power_at_sesoi=None if before is None else before.power(sesoi),
+        type_m=None if before is None else before.type_m(sesoi), detectable_how=how,
+    )  # fmt: skip
+
+
+def _smallest(found: RatioPlacebos | None) -> float | None:
+    """The ratio that is noticed 4 times in 5; None where none is."""
+    try:
+        return None if found is None else found.detectable()
+    except EstimateError:
+        return None
+
+
+_NOMINAL = 0.05
 _RATIO_OF = (
     "log of how many times as many there were in schools that had started as there would have been, by school and "
     "half-term effects on enrolled time"

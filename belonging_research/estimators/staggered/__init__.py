@@ -4,8 +4,8 @@
 ``pre_trends`` whether starters moved apart before, and the power of asking; ``weightings_apart`` whether weights
 matter by more than chance; ``imputation``, ``sun_abraham``,
 ``two_way_fixed_effects`` and, where all start together, ``common_start_bootstrap_p`` are checks; ``ratio_effect`` and
-``exact_ratio`` are for counts. Imported by its own name: it brings libraries that take seconds to load, which the
-county layer does not need.
+``exact_ratio`` are for counts, ``promised_ratios`` and ``realised_ratios`` for the ratio that would be noticed.
+Imported by its own name: it brings libraries that take seconds to load, which the county layer does not need.
 """
 
 from belonging_research.estimators.staggered.common_start import common_start_bootstrap_p
@@ -17,6 +17,7 @@ from belonging_research.estimators.staggered.counts import (
     ratio_effect,
     started_beside_others,
 )
+from belonging_research.estimators.staggered.detecting_ratios import RatioPlacebos, promised_ratios, realised_ratios
 from belonging_research.estimators.staggered.effects import GroupTimeEffects
 from belonging_research.estimators.staggered.estimating import SchoolDesign, estimate_schools
 from belonging_research.estimators.staggered.exits import lee_bounds
@@ -36,6 +37,7 @@ __all__ = [
     "OtherEstimate",
     "PreTrends",
     "RatioEffect",
+    "RatioPlacebos",
     "SchoolDesign",
     "WeightingsApart",
     "adoption_index",
@@ -46,7 +48,9 @@ __all__ = [
     "imputation",
     "lee_bounds",
     "pre_trends",
+    "promised_ratios",
     "ratio_effect",
+    "realised_ratios",
     "staggered",
     "started_beside_others",
     "sun_abraham",

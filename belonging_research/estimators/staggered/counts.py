@@ -96,12 +96,13 @@ def ratio_effect(
     found = allocations(adoption, stratum_of(study, panel), draws=draws, rng=rng)
     levels = sorted({level, *beside})
     refuse_too_few(found, alpha_of(levels[-1]))
-    events, exposure = _events(panel, study)
+    events, exposure = events_and_exposure(panel, study)
     has_any = events.sum(axis=1) > 0
     if not has_any.any():
         raise EstimateError(f"{panel.outcome}: no unit has an event; there is no ratio")
     coefficient, error = _poisson(study, events, exposure, has_any)
-    scores = _Scores(study, events[has_any], exposure[has_any], has_any, adoption, found.others)
+    cluster, clusters = study.cluster[has_any], len(study.clusters)
+    scores = Scores(events[has_any], exposure[has_any], cluster, clusters, np.vstack([adoption[None], found.others]))
     return RatioEffect(
         outcome=panel.outcome,
         log_ratio=coefficient,
@@ -159,7 +160,11 @@ def started_beside_others(panel: SchoolPanel, *, level: float = 0.95) -> ExactRa
     return exact_ratio((events[0], events[1]), (exposure[0], exposure[1]), level=level)
 
 
-def _events(panel: SchoolPanel, study: Staggered) -> tuple[Floats, Floats]:
+def events_and_exposure(panel: SchoolPanel, study: Staggered) -> tuple[Floats, Floats]:
+    """Events and exposure (n, T) of a study's units, to its last half-term with a comparison.
+
+    Raises :class:`EstimateError` for an event count below 0 and where a half-term has no exposure.
+    """
     at = np.searchsorted(panel.units, study.units)
     events, exposure = panel.numerator[at, : study.last], panel.denominator[at, : study.last]
     if (events < 0).any():
@@ -199,17 +204,19 @@ def _poisson(study: Staggered, events: Floats, exposure: Floats, has_any: Bools)
             ) from None
 
 
-class _Scores:
-    """The score of the ratio under every allocation: its sum of residuals since the starts, over its clustered size."""
+class Scores:
+    """The score of the ratio under every allocation: its sum of residuals since the starts, over its clustered size.
 
-    def __init__(
-        self, study: Staggered, events: Floats, exposure: Floats, kept: Bools, adoption: Ints, others: Ints
-    ) -> None:
+    ``events`` and ``exposure`` (n, T) of units that have any event, ``cluster`` (n,) of ``clusters``; ``rows``
+    (B + 1, clusters): allocations, the one that is taken for real first.
+    """
+
+    def __init__(self, events: Floats, exposure: Floats, cluster: Ints, clusters: int, rows: Ints) -> None:
+        """Which half-terms are since a start, in each allocation."""
         self.events, self.exposure = events, exposure
-        self.cluster, self.n_clusters = study.cluster[kept], len(study.clusters)
-        self.real = np.arange(events.shape[1]) >= study.adoption[kept][:, None]
-        self.rows = np.vstack([adoption[None], others])
-        self.started = np.minimum(self.rows, events.shape[1])
+        self.cluster, self.n_clusters = cluster, clusters
+        self.real = np.arange(events.shape[1]) >= rows[0, cluster][:, None]
+        self.started = np.minimum(rows, events.shape[1])
 
     def statistics(self, log_ratio: float) -> Floats:
         """Score over its clustered size under each allocation, the real one first, (B + 1,)."""
@@ -230,13 +237,13 @@ class _Scores:
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Log ratios that are not rejected, around the one whose score is 0; 0 outside exactly when it is rejected."""
-        middle = self._balanced()
-        low, high = (self._end(middle, sign, alpha) for sign in (-1, 1))
+        middle = self.balanced()
+        low, high = (self.end(middle, sign, alpha) for sign in (-1, 1))
         if self.p_value(0.0) > alpha:
             return min(low, 0.0), max(high, 0.0)
         return (max(low, np.nextafter(0, 1)), high) if middle > 0 else (low, min(high, np.nextafter(0, -1)))
 
-    def _balanced(self) -> float:
+    def balanced(self) -> float:
         """The log ratio that leaves the real allocation's score at 0."""
 
         def score(log_ratio: float) -> float:
@@ -248,8 +255,8 @@ class _Scores:
             )
         return float(brentq(score, -_FURTHEST, _FURTHEST, xtol=1e-8))
 
-    def _end(self, middle: float, sign: int, alpha: float) -> float:
-        """Where p first falls to alpha on one side, by bisection to 1e-5; infinite where it never does."""
+    def end(self, middle: float, sign: int, alpha: float, *, within: float = 1e-5) -> float:
+        """Where p first falls to alpha on one side of ``middle``, by bisection; infinite where it never does."""
         inner, step = middle, 0.05
         while self.p_value(inner + sign * step) > alpha:
             inner += sign * step
@@ -257,7 +264,7 @@ class _Scores:
             if abs(inner - middle) > _FURTHEST:
                 return sign * float("inf")
         outer = inner + sign * step
-        while abs(outer - inner) > 1e-5:
+        while abs(outer - inner) > within:
             half = (inner + outer) / 2
             inner, outer = (half, outer) if self.p_value(half) > alpha else (inner, half)
         return outer
