@@ -7,7 +7,7 @@ exclusions in England" methodology; "Pupil attendance in schools" data guidance.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -134,9 +134,7 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     if len(daily):
         pooled = _pool(daily)
         parts += [_whole_year(pooled, years_not_over(extract.figures)), _fortnights(pooled)]
-    outcomes = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    columns = [column.name for column in OUTCOMES.columns]
-    outcomes = outcomes[columns].astype(dict.fromkeys(_REPEATED, "category"))
+    outcomes = _together([part for part in parts if len(part)] or parts[:1])
     outcomes = outcomes.sort_values(list(OUTCOMES.key), kind="stable", na_position="first")
     _refuse_two_of_one(outcomes)
     taken = extract.daily_taken(plan.treated[0].unit)
@@ -158,6 +156,14 @@ def _with_categories(figures: pa.Table) -> pd.DataFrame:
     frame["phase"] = pd.Categorical(frame["phase"], categories=sorted({"all", *frame["phase"].unique()}))
     compact: pd.DataFrame = frame.astype(dict.fromkeys(_REPEATED, "category"))
     return compact
+
+
+def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Parts under one another, in the columns of :data:`tables.OUTCOMES`; texts that repeat stay categories."""
+    columns = [column.name for column in OUTCOMES.columns]
+    values = {name: sorted({each for part in parts for each in part[name].dropna().unique()}) for name in _REPEATED}
+    kinds = {name: pd.CategoricalDtype(each) for name, each in values.items()}
+    return pd.concat([part[columns].astype(kinds) for part in parts], ignore_index=True)
 
 
 def years_not_over(figures: pa.Table) -> dict[tuple[str, str], float]:
@@ -210,7 +216,7 @@ def _census(figures: pd.DataFrame) -> pd.DataFrame:
     # say more. Counts of suspensions may be rounded to 5, and say less than the rate.
     ratio = census["numerator"] / census["denominator"].where(census["denominator"] > 0)
     census["value"] = ratio.where(census["outcome"].isin(_COUNTED) & ratio.notna(), printed)
-    return census.assign(interval_end=None, derivation="published")
+    return census.assign(interval_end=pd.NaT, derivation="published")
 
 
 def _with_history(census: pd.DataFrame) -> pd.DataFrame:
@@ -288,7 +294,7 @@ def _whole_year(pooled: pd.DataFrame, not_over: Collection[tuple[str, str]]) -> 
     printed = pooled["as_at"].where(_value(pooled).notna() & (last - pooled["as_at"] <= LATE_WITHIN))
     own_last = pooled.assign(printed=printed).groupby(series, dropna=False)["printed"].transform("max").fillna(last)
     final = pooled[pooled["as_at"].eq(own_last) | pooled["as_at"].isna()]
-    final = final.assign(interval_end=None, value=_value(final))
+    final = final.assign(interval_end=pd.NaT, value=_value(final))
     missing = final["value"].isna() & final["reason"].isna()
     final["reason"] = final["reason"].where(~missing, "no_sessions")
     part = pd.MultiIndex.from_frame(final[["layout", "period"]]).isin(list(not_over))
@@ -305,7 +311,7 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
     day, days = pd.factorize(dated["as_at"], sort=True)
     counted = dated[["numerator", "denominator"]].to_numpy(float)
     series = dated[["layout", "period", "phase", "outcome"]]
-    parts = []
+    places_of, cells = [], []
     for places in dated.groupby(list(series)).indices.values():
         missed, possible = np.full((2, len(units), len(days)), np.nan)
         for wide, count in zip((missed, possible), counted[places].T, strict=True):
@@ -313,16 +319,19 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
             wide[unit[places][known], day[places][known]] = count[known]
         rows, columns, rate, filled = fortnight_rates(missed, possible)
         down, across = np.repeat(rows, len(columns)), np.tile(columns, len(rows))
-        long = {"unit": units[down], "interval_end": days[across], "value": rate.ravel(), "filled": filled.ravel()}
-        parts.append(pd.DataFrame(long).assign(**series.iloc[places[0]]))
-    if not parts:
+        places_of.append(np.full(len(down), places[0]))
+        cells.append((down, across, rate.ravel(), filled.ravel()))
+    if not cells:
         return dated
-    names = dated.groupby("unit")[["name", "region"]].last()
-    joined = pd.concat(parts, ignore_index=True).join(names, on="unit")
+    down, across, rate, filled = (np.concatenate(each) for each in zip(*cells, strict=True))
+    last = dated.groupby("unit", observed=True)[["name", "region"]].last().reindex(units).take(down)
+    # One row of the series each is of: texts stay categories, as millions of Python strings would be slow.
+    joined = series.take(np.concatenate(places_of)).reset_index(drop=True)
     return joined.assign(
-        level="council", source="daily", numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots",
-        row=0, derivation=np.where(joined["filled"], "filled", "difference"),
-        interval_end=joined["interval_end"].dt.date,
+        unit=pd.Categorical.from_codes(down, categories=units),
+        name=last["name"].array, region=last["region"].array, value=rate, level="council", source="daily",
+        numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots", row=0,
+        derivation=np.where(filled, "filled", "difference"), interval_end=days[across],
     )  # fmt: skip
 
 
