@@ -328,7 +328,7 @@ def _fortnights(pooled: pd.DataFrame) -> pd.DataFrame:
     # One row of the series each is of: texts stay categories, as millions of Python strings would be slow.
     joined = series.take(np.concatenate(places_of)).reset_index(drop=True)
     return joined.assign(
-        unit=pd.Categorical.from_codes(down, categories=units),
+        unit=units.take(down),
         name=last["name"].array, region=last["region"].array, value=rate, level="council", source="daily",
         numerator=np.nan, denominator=np.nan, reason=None, source_file="snapshots", row=0,
         derivation=np.where(filled, "filled", "difference"), interval_end=days[across],

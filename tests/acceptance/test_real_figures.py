@@ -6,9 +6,13 @@ import csv
 import gzip
 import io
 import json
+import os
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +21,7 @@ import pytest
 from conftest import REPOSITORY
 
 from acceptance import judging
-from acceptance.running import CommandLine, Run, differing, files_of
+from acceptance.running import CommandLine, Run, differing, files_of, runs_under
 
 pytestmark = pytest.mark.slow
 
@@ -36,20 +40,20 @@ NOTICED = [
 ]
 
 
-def _run(belonging: CommandLine, data: Path, folder: Path, *more: str, jobs: int) -> Run:
-    folder.mkdir(exist_ok=True)
+def _command(data: Path, folder: Path, *more: str) -> tuple[object, ...]:
     out = folder / "out"
-    done = belonging(
-        "run", "--plan", "dorset_public", "--data", data, "--report-year", "2024/25", "--out", out, "--jobs", jobs,
-        *more, cwd=folder,
-    )  # fmt: skip
-    return Run(done=done, out=out)
+    return ("run", "--plan", "dorset_public", "--data", data, "--report-year", "2024/25", "--out", out, *more)
+
+
+def _run(belonging: CommandLine, data: Path, folder: Path, *more: str) -> Run:
+    folder.mkdir(exist_ok=True)
+    return Run(done=belonging(*_command(data, folder, *more), cwd=folder), out=folder / "out")
 
 
 @pytest.fixture(scope="module")
 def run(belonging: CommandLine, real: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The study of 2024/25, one notebook at a time."""
-    return _run(belonging, real, tmp_path_factory.mktemp("real"), jobs=1)
+    return _run(belonging, real, tmp_path_factory.mktemp("real"), "--jobs", "1")
 
 
 def test_it_ends_well_and_says_where_to_look(run: Run) -> None:
@@ -143,10 +147,13 @@ def test_no_place_of_this_machine_leaves(run: Run, real: Path, belonging: Comman
     assert judging.places_named(run.released, [each.absolute() for each in places]) == []
 
 
-def test_other_folders_jobs_and_later_years_change_no_byte(
+def test_other_folders_jobs_stops_and_later_years_change_no_byte(
     run: Run, belonging: CommandLine, real: Path, tmp_path: Path
 ) -> None:
-    """Elsewhere, two at a time, the printed date asked for, other figures of 2025/26 in three files: the same bytes."""
+    """Elsewhere, two at a time, the printed date asked for, other figures of 2025/26 in three files: the same bytes.
+
+    Stopped by Ctrl-C once and killed three times on the way: never half a run to be read, and no notebook twice.
+    """
     poisoned = tmp_path / "copy" / real.name
     shutil.copytree(real, poisoned, copy_function=shutil.copyfile)
     for path in (poisoned, *poisoned.rglob("*")):
@@ -155,14 +162,99 @@ def test_other_folders_jobs_and_later_years_change_no_byte(
     poison_attendance(poisoned / SNAPSHOTS)
     poison_lait(poisoned / LAIT)
     assert differing(poisoned, real) == sorted((TO_DATE, SNAPSHOTS, LAIT))
-    again = _run(belonging, poisoned, tmp_path, "--data-as-at", run.results["data_as_at"], jobs=2)
+    options = ("--data-as-at", run.results["data_as_at"], "--jobs", "2")
+    finished = {} if os.name == "nt" else stopped_again_and_again(belonging, poisoned, tmp_path, *options)
+    again = _run(belonging, poisoned, tmp_path, *options)
+    assert again.done.returncode == 0, again.done.stderr
     assert again.folder.name == run.folder.name
     assert differing(again.released, run.released) == []
+    assert judging.misfiled(again.folder) == []
+    written = {name: (again.folder / "restricted" / f"{name}.ipynb").stat().st_mtime_ns for name in finished}
+    assert written == finished
+    assert {path.name for path in again.folder.parent.iterdir()} == {again.folder.name, "latest"}
+    assert not [name for name in files_of(again.out) if "partial" in name or ".done" in name or ".lock" in name]
     # The record alone tells whole files apart; of one that holds 2025/26 only, nothing at all is said.
     before, after = _inputs(run.folder), _inputs(again.folder)
     assert {name for name in before if before[name] != after[name]} == {Path(SNAPSHOTS).name, Path(LAIT).name}
     assert before.keys() == after.keys()
     assert Path(TO_DATE).name not in before
+
+
+def stopped_again_and_again(belonging: CommandLine, data: Path, folder: Path, *options: str) -> dict[str, int]:
+    """Ctrl-C once, killed three times, the last while pages are written; the notebooks that were finished by then."""
+    out = folder / "out"
+    first = stop(belonging, data, folder, *options, after="[0/", wait=3, by=signal.SIGINT)
+    assert first.code == 130, first.said
+    assert "stopped; the next run goes on from here" in "".join(first.said)
+    assert "Traceback" not in "".join(first.said)
+    whole_or_nothing(out)
+    assert runs_under(out) == []
+    finished: dict[str, int] = {}
+    for after, wait in (("[1/", 0.2), ("[3/", 1.0)):
+        killed = stop(belonging, data, folder, *options, after=after, wait=wait, by=signal.SIGKILL)
+        assert killed.code == -signal.SIGKILL, killed.said
+        whole_or_nothing(out)
+        assert runs_under(out) == []
+        now = done_in(out)
+        assert {name: now.get(name) for name in finished} == finished
+        finished = now
+    assert len(finished) >= 3
+    stop(belonging, data, folder, *options, after="writing pages", wait=0.05, by=signal.SIGKILL)
+    whole_or_nothing(out)
+    return done_in(out) or finished
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """A run that was stopped: how it ended, and what it had said by then."""
+
+    code: int
+    said: list[str] = field(default_factory=list)
+
+
+def stop(
+    belonging: CommandLine, data: Path, folder: Path, *more: str, after: str, wait: float, by: signal.Signals
+) -> Stopped:
+    """Start a run, and stop its whole process group a while after a line."""
+    process = belonging.start(*_command(data, folder, *more), cwd=folder)
+    assert process.stderr is not None
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if after in line:
+                break
+        time.sleep(wait)
+    finally:
+        os.killpg(process.pid, by)
+    said += process.communicate(timeout=60)[1].splitlines(keepends=True)
+    return Stopped(code=process.returncode, said=said)
+
+
+def whole_or_nothing(out: Path) -> None:
+    """What a reader finds is complete: a run folder with its record and every file of it, or no run at all."""
+    if not out.exists():
+        return
+    for folder in runs_under(out):
+        assert judging.misfiled(folder) == [], folder
+    hidden = [path for path in out.rglob("*") if "released" in path.parts and path.is_dir()]
+    for path in hidden:
+        parts = path.relative_to(out).parts
+        run_folder = parts[1]
+        assert run_folder.startswith(".") or (out / parts[0] / run_folder / "manifest.json").is_file(), path
+    if not runs_under(out):
+        assert not (out / "index.html").exists()
+        assert not list(out.glob("*/latest"))
+
+
+def done_in(out: Path) -> dict[str, int]:
+    """Notebooks that a stopped run had finished, with the moment at which each was written."""
+    return {
+        marker.name.removesuffix(".done.json"): marker.with_name(
+            marker.name.replace(".done.json", ".ipynb")
+        ).stat().st_mtime_ns
+        for marker in out.glob("*/.*.partial/restricted/*.done.json")
+    }  # fmt: skip
 
 
 def _inputs(folder: Path) -> dict[str, str]:

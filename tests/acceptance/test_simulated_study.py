@@ -1,4 +1,4 @@
-"""The study of a made-up country, which needs no data: the contract with its truth; stopped at any moment, resumed."""
+"""The study of a made-up country and council, which needs no data: the contract with its truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from conftest import REPOSITORY
 
 from acceptance import judging
-from acceptance.running import CommandLine, Run, differing, files_of, runs_under
+from acceptance.running import CommandLine, Run, differing, files_of
 
 pytestmark = pytest.mark.slow
 
@@ -141,98 +140,14 @@ def test_the_same_run_again_is_kept(run: Run, belonging: CommandLine, home: Path
     assert files_of(home) == before
 
 
-# --- stopped, and gone on with --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stopped:
-    """A run that was stopped: how it ended, and what it had said by then."""
-
-    code: int
-    said: list[str] = field(default_factory=list)
-
-
-def stop(
-    belonging: CommandLine, home: Path, out: Path, *, after: str, wait: float, by: signal.Signals = signal.SIGKILL
-) -> Stopped:
-    """Start a run on the figures that were made up, and stop its whole process group a while after a line."""
-    process = belonging.start("run", *on_made_up(home), "--out", out, "--jobs", 1, cwd=home)
-    assert process.stderr is not None
-    said = []
-    try:
-        for line in process.stderr:
-            said.append(line)
-            if after in line:
-                break
-        time.sleep(wait)
-    finally:
-        os.killpg(process.pid, by)
-    said += process.communicate(timeout=60)[1].splitlines(keepends=True)
-    return Stopped(code=process.returncode, said=said)
-
-
-def whole_or_nothing(out: Path) -> None:
-    """What a reader finds is complete: a run folder with its record and every file of it, or no run at all."""
-    if not out.exists():
-        return
-    for folder in runs_under(out):
-        assert judging.misfiled(folder) == [], folder
-    hidden = [path for path in out.rglob("*") if "released" in path.parts and path.is_dir()]
-    for path in hidden:
-        parts = path.relative_to(out).parts
-        run_folder = parts[1]
-        assert run_folder.startswith(".") or (out / parts[0] / run_folder / "manifest.json").is_file(), path
-    if not runs_under(out):
-        assert not (out / "index.html").exists()
-        assert not list(out.glob("*/latest"))
-
-
-def done_in(out: Path) -> dict[str, int]:
-    """Notebooks that a stopped run had finished, with the moment at which each was written."""
-    return {
-        marker.name.removesuffix(".done.json"): marker.with_name(
-            marker.name.replace(".done.json", ".ipynb")
-        ).stat().st_mtime_ns
-        for marker in out.glob("*/.*.partial/restricted/*.done.json")
-    }  # fmt: skip
-
-
-@pytest.mark.skipif(os.name == "nt", reason="stops a process group")
-def test_stopped_at_any_moment_it_goes_on(run: Run, belonging: CommandLine, home: Path, tmp_path: Path) -> None:
-    """Ctrl-C once, killed three times: never half a run to be read; at last, by one job, the same bytes as by two.
-
-    No notebook that was finished is done again.
-    """
-    out = tmp_path / "out"
-    assert run.folder.is_dir()
-    first = stop(belonging, home, out, after="[0/", wait=3, by=signal.SIGINT)
-    assert first.code == 130, first.said
-    assert "stopped; the next run goes on from here" in "".join(first.said)
-    assert "Traceback" not in "".join(first.said)
-    whole_or_nothing(out)
-    assert runs_under(out) == []
-    finished: dict[str, int] = {}
-    for after, wait in (("[1/", 0.2), ("[3/", 1.0)):
-        killed = stop(belonging, home, out, after=after, wait=wait)
-        assert killed.code == -signal.SIGKILL, killed.said
-        whole_or_nothing(out)
-        assert runs_under(out) == []
-        now = done_in(out)
-        assert {name: now.get(name) for name in finished} == finished
-        finished = now
-    assert len(finished) >= 3
-    while_writing = stop(belonging, home, out, after="writing pages", wait=0.05)
-    whole_or_nothing(out)
-    finished = done_in(out) or finished
-    last = belonging("run", *on_made_up(home), "--out", out, "--jobs", 1, cwd=home)
-    assert last.returncode == 0, (last.stderr, while_writing.said)
-    again = Run(done=last, out=out)
-    assert differing(again.released, run.released) == []
-    assert judging.misfiled(again.folder) == []
-    written = {name: (again.folder / "restricted" / f"{name}.ipynb").stat().st_mtime_ns for name in finished}
-    assert written == finished
-    assert {path.name for path in again.folder.parent.iterdir()} == {again.folder.name, "latest"}
-    assert not [name for name in files_of(out) if "partial" in name or ".done" in name or ".lock" in name]
+def test_one_page_alone_clears_the_same(run: Run, belonging: CommandLine, home: Path, tmp_path: Path) -> None:
+    """Another process, another folder, one notebook instead of seven: whatever it clears, schools' answers among it."""
+    name = "04_attendance_impact"
+    done = belonging("run", *on_made_up(home), "--only", name, "--out", tmp_path / "out", cwd=tmp_path)
+    alone = Run(done=done, out=tmp_path / "out")
+    ledgers = [(each.folder / "restricted" / f"{name}.ledger.jsonl").read_bytes() for each in (run, alone)]
+    assert b"school" in ledgers[0]
+    assert ledgers[1] == ledgers[0]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="stops a process group")
