@@ -245,6 +245,38 @@ def _exposed(sheet: _Sheet, column: str, hidden: list[int]) -> bool:
     return False
 
 
+def _told_by_order(sheet: _Sheet, column: str, total: int, parts: list[int], hidden: list[int]) -> bool:
+    """Whether the order of sizes tells a small count: a part hidden beside it is no larger than any that is shown.
+
+    As somebody would work it out who knows the rule and reads rounded numbers.
+    """
+    threshold = threshold_of(sheet.measures, column, sheet.policy)
+    shown = [sheet.value(row, column) for row in parts if sheet.shown(row, column)]
+    greatest = [_reach(sheet, column, value)[1] for value in shown if value is not None and value >= threshold]
+    whole = sheet.value(total, column)
+    if not greatest or whole is None:
+        return False
+    least_sum = _reach(sheet, column, whole)[0] - math.fsum(greatest)
+    bounds = {row: _bounds(sheet, row, column) for row in hidden}
+    for row, (_, high) in bounds.items():
+        if sheet.marks[row, column] == SECONDARY:
+            bounds[row] = (0.0, min(high, max(min(greatest), sheet.value(row, column) or 0.0)))
+    most = math.fsum(high for _, high in bounds.values())
+    return any(
+        least_sum - (most - bounds[row][1]) > _needs(sheet, row, column)[0]
+        for row in hidden
+        if sheet.marks[row, column] not in (SECONDARY, BEFORE)
+    )
+
+
+def _reach(sheet: _Sheet, column: str, value: float) -> tuple[float, float]:
+    """The least and the greatest count that would be printed as this one is."""
+    if column not in sheet.measures.rounded:
+        return value, value
+    base, printed = sheet.policy.round_counts_to, _rounded(value, True, sheet.policy) or 0.0
+    return printed - base // 2, printed + (base - 1) // 2
+
+
 def _protect(sheet: _Sheet, column: str, total: int, parts: list[int]) -> None:
     """Hide the next smallest part until no protected count is narrowed; the total itself as a last resort."""
     whole = sheet.value(total, column)
@@ -258,7 +290,8 @@ def _protect(sheet: _Sheet, column: str, total: int, parts: list[int]) -> None:
     threshold = threshold_of(sheet.measures, column, sheet.policy)
     while sheet.shown(total, column):
         hidden = [row for row in parts if (row, column) in sheet.marks]
-        if not hidden or not _exposed(sheet, column, hidden):
+        told = bool(hidden) and _told_by_order(sheet, column, total, parts, hidden)
+        if not hidden or not (told or _exposed(sheet, column, hidden)):
             return
         spare = [row for row in parts if sheet.shown(row, column)]
         spare = [row for row in spare if (sheet.value(row, column) or 0.0) >= threshold]
