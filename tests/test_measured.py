@@ -96,20 +96,22 @@ def extract(tmp_path: Path) -> CouncilExtract:
 
 
 def test_what_killed_runs_left_is_deleted_on_a_later_day(extract: CouncilExtract, marks: pa.Table) -> None:
-    """Half files of a day ago go; one of a run that may still write stays, as do counts and what is not ours."""
+    """Half files and spilled rows of a day ago go; those of a run that may still write stay, as does all else."""
     folder = measured_folder(extract)
-    folder.mkdir()
-    ages = {
+    (folder / "spill").mkdir(parents=True)
+    hours_ago = {
         ".2025-08-31-0123456789ab.parquet.17.partial": 25,
         ".2025-08-31-0123456789ab.sha256.17.partial": 25,
+        "spill/duckdb_temp_17_0_storage_DEFAULT-0.tmp": 25,
         f".2025-08-31-0123456789ab.parquet.{os.getpid()}.partial": 23,
+        "spill/duckdb_temp_18_0_storage_DEFAULT-0.tmp": 23,
         "2024-08-31-0123456789ab.parquet": 9_999,
         ".gitignore": 9_999,
     }
-    for name, hours in ages.items():
+    for name, hours in hours_ago.items():
         (folder / name).write_bytes(b"half")
         written = time.time() - hours * 3600
         os.utime(folder / name, (written, written))
     made = write_measured_sessions(extract, {"marks": ibis.memtable(marks)}, open_engine(), YEARS)
-    left = {path.name for path in folder.iterdir()} - {made.name, made.with_suffix(".sha256").name}
-    assert left == {name for name, hours in ages.items() if hours != 25}
+    left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert left - {made.name, f"{made.stem}.sha256"} == {name for name, hours in hours_ago.items() if hours != 25}

@@ -130,14 +130,15 @@ def _is_as_written(target: Path, mark: Path) -> bool:
 
 
 def _delete_left_behind(folder: Path) -> None:
-    """Delete what killed runs left half written: files that nobody has written to for a day.
+    """Delete what killed runs left half written or spilled: files that nobody has written to for a day.
 
     By age and not by whether the process still lives: its number may be of another machine that shares the folder, or
     have been given to another process since, and Windows cannot ask without harm. A run that counts for longer writes
-    in between; and if its file went all the same, it would end with an error, not with a wrong count.
+    in between; and if its file went all the same, it would end with an error, not with a wrong count. DuckDB deletes
+    what its own dead runs spilled, but not before it spills again.
     """
     with contextlib.suppress(OSError):
-        for path in folder.glob(".*.partial"):
+        for path in (*folder.glob(".*.partial"), *folder.glob("spill/duckdb_temp_*")):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _LEFT_BEHIND:
                     path.unlink()
