@@ -27,7 +27,6 @@ from belonging_research.outcomes.engine import (
     council_tables,
     open_chosen_engine,
     open_engine,
-    write_measured_sessions,
 )
 from belonging_research.outcomes.exclusions import (
     counted,
@@ -38,6 +37,7 @@ from belonging_research.outcomes.exclusions import (
     school_days,
 )
 from belonging_research.outcomes.expressions import proportion
+from belonging_research.outcomes.measured import write_measured_sessions
 from belonging_research.outcomes.registers import (
     absence_rates,
     ages,

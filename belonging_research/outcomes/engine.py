@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import ibis
-import pyarrow as pa
-import pyarrow.parquet
 from ibis.expr.types import Table
 
-from belonging_research.errors import CommandError, SourceError
-from belonging_research.outcomes.registers import session_counts
+from belonging_research.errors import CommandError
 from belonging_research.sources.council import CouncilExtract
-from belonging_research.sources.reading import file_sha256
 from belonging_research.tables.council import COUNCIL_TABLES
-
-_THIS_ROOM = Path(__file__).parent
-_COUNTED_BY = (_THIS_ROOM / "registers.py", _THIS_ROOM.parent / "tables" / "register_codes.py",
-               _THIS_ROOM.parent / "tables" / "school_year.py")  # fmt: skip
 
 SPARK_MASTER = "BELONGING_SPARK_MASTER"
 _MEMORY = "2GB"
@@ -87,59 +77,6 @@ def council_tables(extract: CouncilExtract, engine: Any) -> dict[str, Table]:
             spec.schema.empty_table()
         )  # fmt: skip
     return found
-
-
-def measured_folder(extract: CouncilExtract) -> Path:
-    """Where counts of an extract are kept and rows spilled: beside it, and as well guarded."""
-    return extract.folder.parent / ".measured"
-
-
-def write_measured_sessions(
-    extract: CouncilExtract,
-    tables: Mapping[str, Table],
-    engine: Any,
-    periods: Sequence[str],
-) -> Path:
-    """Half-days of each enrolment by half-term (:func:`registers.session_counts`), counted once and kept.
-
-    Counting is the one slow step, and every notebook asks for it. The file lies beside the extract, under
-    ``.measured``, as well guarded as the extract itself, and is named for all that decides it; a killed run leaves
-    no half file.
-    """
-    key = hashlib.sha256("\x1f".join((extract.digest, *periods)).encode())
-    for path in _COUNTED_BY:
-        key.update(path.read_bytes().replace(b"\r\n", b"\n"))
-    target = measured_folder(extract) / f"{extract.folder.name}-{key.hexdigest()[:12]}.parquet"
-    mark = target.with_suffix(".sha256")
-    if not _is_as_written(target, mark):
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            counted: pa.Table = engine.to_pyarrow(session_counts(tables["marks"], periods))
-            order = [(name, "ascending") for name in ("pupil", "urn", "period", "half_term")]
-            pyarrow.parquet.write_table(counted.sort_by(order), partial, compression="zstd")
-            if not _is_as_written(target, mark):  # another notebook may have been as quick
-                partial.replace(target)
-                written = mark.with_name(f".{mark.name}.{os.getpid()}.partial")
-                written.write_text(file_sha256(target) + "\n", encoding="utf-8")
-                written.replace(mark)
-        except OSError as error:
-            raise SourceError(
-                f"{target.parent}: cannot be written ({error.strerror}), and what is counted from marks is kept there, "
-                "beside the extract. Free that place, or move the extract to a folder that you may write to."
-            ) from None
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-    return target
-
-
-def _is_as_written(target: Path, mark: Path) -> bool:
-    """Whether a kept count is there and is what was written: one that was changed or torn is made again."""
-    try:
-        return mark.read_text(encoding="utf-8").strip() == file_sha256(target)
-    except OSError:
-        return False
 
 
 def _spark_session(master: str, spill: Path | None) -> Any:

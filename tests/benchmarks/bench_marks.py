@@ -13,13 +13,16 @@ peak memory, asserts nothing about time.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
+import hashlib
 import multiprocessing
 import resource
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +33,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from belonging_research.outcomes.engine import open_engine
+from belonging_research.outcomes.measured import MARKS_AT_A_TIME, write_session_counts
 from belonging_research.outcomes.registers import enrolment_absence, school_week_sessions, session_counts
 from belonging_research.tables.council import ENROLMENTS, MARKS, PUPILS, SCHOOLS
 from belonging_research.tables.register_codes import CODES_CHANGED, REGISTER_CODES
 from belonging_research.tables.school_year import half_terms
 
 PUPILS_OF_60_MILLION, PER_SCHOOL, CHUNK = 52_632, 330, 4_000
+AT_ONCE = 1 << 40
 YEARS = ("2022/23", "2023/24", "2024/25")
 ABSENCES, SHARES = ("I", "M", "O", "G", "N", "U", "B", "D", "?"), (0.5, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.09, 0.01)
 
@@ -46,7 +51,8 @@ ABSENCES, SHARES = ("I", "M", "O", "G", "N", "U", "B", "D", "?"), (0.5, 0.1, 0.1
 def write_marks(folder: Path, pupils: int) -> None:
     """A council of some pupils: four tables, the marks sorted by pupil in one file a year."""
     rng = np.random.default_rng(20240901)
-    code = [f"{k:032x}" for k in rng.integers(0, 2**63, pupils)]
+    # As keyed hashes of pupil numbers look.
+    code = [value.hex() for value in np.frombuffer(rng.bytes(16 * pupils), "V16").tolist()]
     code.sort()
     urn = (100_000 + np.arange(pupils) // PER_SCHOOL).astype(np.int32)
     propensity = rng.beta(0.8, 9.0, pupils)
@@ -121,10 +127,11 @@ def our_weeks(folder: Path, master: str = "", limit: str = "") -> pa.Table:
     return engine.to_pyarrow(school_week_sessions(tables_of(folder, engine)["marks"], YEARS))
 
 
-def our_half_terms(folder: Path, master: str = "", limit: str = "") -> pa.Table:
-    """Half-days by enrolment and half-term."""
-    engine = opened(folder, master, limit)
-    return engine.to_pyarrow(session_counts(tables_of(folder, engine)["marks"], YEARS))
+def our_half_terms(folder: Path, limit: str = "", at_a_time: int = MARKS_AT_A_TIME) -> Path:
+    """Half-days by enrolment and half-term, as a file: what a school study does once for all its notebooks."""
+    engine, path = opened(folder, "", limit), folder / "half_terms.parquet"
+    write_session_counts(tables_of(folder, engine)["marks"], engine, YEARS, path, at_a_time=at_a_time)
+    return path
 
 
 def our_flags(folder: Path, master: str = "", limit: str = "") -> pa.Table:
@@ -298,13 +305,40 @@ def measured(task: tuple[str, tuple[Any, ...]]) -> dict[str, Any]:
     name, arguments = task
     before = peak()
     wall, cpu = time.perf_counter(), time.process_time()
-    found = globals()[name](*arguments)
+    with spilled(arguments[0] / "spill") as spill:
+        found = globals()[name](*arguments)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return {"wall": wall, "cpu": cpu, "peak": peak(), "before": before, "answer": answer(found)}
+    return {"wall": wall, "cpu": cpu, "peak": peak(), "before": before, "spill": spill, "answer": answer(found)}
 
 
-def answer(found: pa.Table) -> dict[str, int]:
-    """Rows, and the sum of each column of counts or flags."""
+@contextlib.contextmanager
+def spilled(folder: Path) -> Iterator[dict[str, float]]:
+    """Watch the folder that an engine spills into: the files seen there meanwhile, and the most MB at one time."""
+    names: set[str] = set()
+    found, over = {"files": 0, "MB": 0.0}, threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            held = 0
+            with contextlib.suppress(OSError):  # it is made when it is needed, and its files come and go
+                for path in folder.glob("*.tmp"):
+                    held += path.stat().st_size
+                    names.add(path.name)
+            found["files"], found["MB"] = len(names), max(found["MB"], held / 1e6)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        watching.join()
+
+
+def answer(found: pa.Table | Path) -> dict[str, Any]:
+    """Rows, and the sum of each column of counts or flags; of a file, its digest."""
+    if isinstance(found, Path):
+        return {"sha256": hashlib.sha256(found.read_bytes()).hexdigest()}
     numbers = [f.name for f in found.schema if pa.types.is_integer(f.type) or pa.types.is_boolean(f.type)]
     kept = [name for name in numbers if name not in ("urn", "year", "half_term") and not name.startswith("count")]
     return {"rows": len(found)} | {name: pc.sum(found[name]).as_py() for name in sorted(kept)}
@@ -327,7 +361,8 @@ def shown(name: str, run: dict[str, Any], beside: dict[str, Any] | None = None) 
     """One line: times, memory, and the ratio of CPU times."""
     ratio = "" if beside is None else f"   x {run['cpu'] / beside['cpu']:.2f}"
     memory = f"peak {run['peak']:6.0f} MB ({run['before']:.0f} before)"
-    print(f"  {name:<34}{run['wall']:7.1f} s {run['cpu']:7.1f} CPU s   {memory}{ratio}", flush=True)
+    spill = f"   spilled {run['spill']['MB']:.0f} MB in {run['spill']['files']} files" if run["spill"]["files"] else ""
+    print(f"  {name:<34}{run['wall']:7.1f} s {run['cpu']:7.1f} CPU s   {memory}{ratio}{spill}", flush=True)
 
 
 def compare(whole: Path, tenth: Path, repeats: int) -> None:
@@ -348,11 +383,28 @@ def compare(whole: Path, tenth: Path, repeats: int) -> None:
         shown("pandas, a tenth", slow)
         work, wait = 10 * slow["cpu"] / own["cpu"], 10 * slow["wall"] / own["wall"]
         print(f"  times ten, pandas takes x {work:.1f} CPU, x {wait:.1f} time")
+    compare_half_terms(whole, tenth, repeats)
+
+
+def compare_half_terms(whole: Path, tenth: Path, repeats: int) -> None:
+    """The file that a school study keeps: in pieces and at once, with less and less memory for the engine."""
     print("half-terms (what a school study keeps)")
-    shown("ours", best(our_half_terms, whole, repeats=repeats))
-    shown("ours, a tenth", best(our_half_terms, tenth, repeats=repeats))
-    shown("ours, at most 1 GB for the engine", best(our_half_terms, whole, "", "1GB"))
-    shown("ours, at most 150 MB", best(our_half_terms, whole, "", "150MB"))
+    own, small = best(our_half_terms, whole, repeats=repeats), best(our_half_terms, tenth, repeats=repeats)
+    shown("ours", own)
+    shown("ours, a tenth", small)
+    print(
+        f"  ten times the rows take x {own['cpu'] / small['cpu']:.1f} CPU, x {own['peak'] / small['peak']:.2f} memory"
+    )
+    for name, limit, at_a_time in (
+        ("at once, x beside ours", "", AT_ONCE),
+        ("at once, at most 1 GB", "1GB", AT_ONCE),
+        ("at once, at most 150 MB", "150MB", AT_ONCE),
+        ("ours, at most 1 GB", "1GB", MARKS_AT_A_TIME),
+        ("ours, at most 48 MB", "48MB", MARKS_AT_A_TIME),
+    ):
+        run = best(our_half_terms, whole, limit, at_a_time)
+        shown(name, run, own)
+        print(f"    same bytes: {run['answer'] == own['answer']}")
 
 
 def main() -> None:

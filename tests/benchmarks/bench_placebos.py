@@ -6,7 +6,8 @@
 with ridge 10, ridge correction with penalty 100, effects, size-scaled placebos (the scale of each fitted
 without it), p-value, interval. Prints ratios, asserts nothing about time. A peer's fit is a plain
 synthetic control (no ridge correction, no inference), so its ratio is from below; it is timed on a few
-units and multiplied up, which is said where it happens.
+units and multiplied up, which is said where it happens. Peers that are not installed are left out; augsynth-py, the
+fastest that we know, is no dependency of the project: `pip install augsynth-py` before.
 """
 
 from __future__ import annotations
@@ -140,6 +141,42 @@ def diff_diff_fits(outcomes: Floats, units: range, *, model: str) -> None:
                 fit.fit(rows, **columns, pre_period_outcomes="all")
 
 
+def augsynth_fits(outcomes: Floats, units: range, *, penalty: float | None) -> Floats:
+    """augsynth-py's effect of some donors, each as if treated: ridge-augmented, or the plain one without penalty."""
+    import polars as pl
+    from augsynth_py import AugSynth, Synth
+
+    rows = pl.DataFrame(
+        {
+            "unit": np.repeat([f"unit {at}" for at in range(1, UNITS)], PERIODS),
+            "period": np.tile(np.arange(PERIODS), UNITS - 1),
+            "outcome": outcomes[1:].ravel(),
+        }
+    )
+    columns = {"unit": "unit", "time": "period", "outcome": "outcome"}
+    effects = []
+    for unit in units:
+        model = Synth(fixedeff=False) if penalty is None else AugSynth(fixedeff=False, lambda_=penalty)
+        effects.append(model.fit(rows, **columns, treated=f"unit {unit}", treatment_time=BEFORE).att_)
+    return np.array(effects)
+
+
+def compare_augsynth(outcomes: Floats, units: range, base: float, alike: float, times: str) -> None:
+    """The fastest peer: its plain fit beside ours, which must agree, and its augmented one beside all that ours does.
+
+    Its augmented fit has no ridge on the simplex weights, so that the two effects differ; the work does not.
+    """
+    apart = np.abs(augsynth_fits(outcomes, units, penalty=None) - plain_synthetic_control(outcomes)[list(units)]).max()
+    plain = seconds(lambda: augsynth_fits(outcomes, units, penalty=None), 1) / len(units) * UNITS
+    line(f"peer: augsynth-py Synth, one fit a unit {times}", plain, base)
+    print(f"like for like, plain: peer over ours {plain / alike:.0f} x; effects within {apart:.1e} points")
+    ridge = seconds(lambda: augsynth_fits(outcomes, units, penalty=CORRECTION), 1) / len(units) * UNITS
+    line(f"peer: augsynth-py AugSynth, penalty given, one fit a unit {times}", ridge, base)
+    print(
+        f"registered method and inference: loop over the fastest peer's fit over ours {min(plain, ridge) / base:.0f} x"
+    )
+
+
 def slsqp_fits(outcomes: Floats, units: range) -> None:
     """A synthetic control by SciPy's general constrained optimiser: what stands in for an absent peer."""
     for unit in units:
@@ -200,6 +237,8 @@ def main() -> None:
     few = range(1, 1 + chosen.peer_fits)
     times = f"({chosen.peer_fits} timed, x {UNITS})"
     donors = np.arange(UNITS) != 0
+    if find_spec("augsynth_py"):
+        compare_augsynth(outcomes, few, base, alike, times)
     if find_spec("diff_diff"):
         peer = seconds(lambda: diff_diff_fits(outcomes, few, model="SyntheticControl"), 1) / len(few)
         line(f"peer: diff-diff SyntheticControl, one fit a unit {times}", peer * UNITS, base)

@@ -11,12 +11,8 @@ import ibis
 from ibis.expr.types import Table
 
 from belonging_research.errors import PanelError
-from belonging_research.outcomes.engine import (
-    council_tables,
-    measured_folder,
-    open_chosen_engine,
-    write_measured_sessions,
-)
+from belonging_research.outcomes.engine import council_tables, open_chosen_engine
+from belonging_research.outcomes.measured import measured_folder, write_measured_sessions
 from belonging_research.outcomes.registers import bridged
 from belonging_research.outcomes.school_periods import pupil_cohort
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
