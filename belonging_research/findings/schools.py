@@ -13,6 +13,7 @@ from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.staggered import SchoolDesign, estimate_schools, ratio_effect
 from belonging_research.findings.judging import judge_all
+from belonging_research.findings.school_paths import paths_of
 from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
 from belonging_research.findings.shapes import Candidate
 from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolPanels, SchoolStudy
@@ -32,6 +33,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
             starts=_starts(None),
             interventions=_interventions(None),
             every_school_starts=False,
+            paths=paths_of(()),
         )
     own, candidates, missing = study.plan, [], []
     year = study.periods[-1]
@@ -55,6 +57,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         starts=_starts(panel),
         interventions=_interventions(study),
         every_school_starts=panel.every_school_starts,
+        paths=paths_of(kept),
     )
 
 
