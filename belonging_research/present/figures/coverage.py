@@ -67,12 +67,12 @@ def _strips(figure: Figure, strips: Strips, kinds: Sequence[str], bottom: float,
     at, boxes = inside, []
     for kind in kinds:
         at -= _HEAD
-        axes.text(-0.27, at + 0.07, kind, transform=axes.get_yaxis_transform(), fontsize=10, fontweight="bold")
+        axes.text(-0.262, at + 0.07, kind, transform=axes.get_yaxis_transform(), fontsize=10, fontweight="bold")
         for (own, period), weeks in strips.items():
             if own == kind:
                 at -= _STRIP
                 boxes.extend(_strip(axes, weeks, at + 0.05))
-                axes.text(-0.27, at + 0.05, year(period), transform=axes.get_yaxis_transform(), fontsize=9.5,
+                axes.text(-0.262, at + 0.05, year(period), transform=axes.get_yaxis_transform(), fontsize=9.5,
                           color=GREY)  # fmt: skip
     _bars(axes, boxes)
     months = {_place(dt.date(2024 + (month < 8), month, 1), "2024/25"): words for month, words in _MONTHS.items()}
