@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ import pyarrow as pa
 import pytest
 import small_country
 from conftest import REPOSITORY
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import belonging_research
 from belonging_research.disclosure import Door, audit, clear, open_door
@@ -25,6 +28,7 @@ from belonging_research.panel import Panel, build_panel
 from belonging_research.panel.schools import Register, SchoolStudy, study_schools
 from belonging_research.panel.schools.arrival import (
     Arrived,
+    coverage_by_week,
     coverage_of_weeks,
     exits_by_destination,
     left_out_of_counts,
@@ -34,8 +38,10 @@ from belonging_research.panel.schools.arrival import (
     what_arrived,
     without_counterpart,
 )
+from belonging_research.panel.schools.arrival.weeks import EVERY_SCHOOL, kinds_of
 from belonging_research.plan import Plan, read_plan
-from belonging_research.present import lint, tabulate
+from belonging_research.present import lint, plot, tabulate
+from belonging_research.present.display import Picture
 from belonging_research.simulate.county import COUNTY_WORLDS, write_simulated_county
 from belonging_research.sources.council import CouncilExtract, ReceivedTable, read_council_extract
 from belonging_research.tables.council import COUNCIL_TABLES
@@ -49,6 +55,7 @@ NOTHING = "This study has no records of single schools"
 OF_A_STUDY: tuple[Callable[[SchoolStudy | None], Arrived], ...] = (
     what_arrived,
     coverage_of_weeks,
+    coverage_by_week,
     register_and_exclusions,
     without_counterpart,
     left_out_of_counts,
@@ -243,6 +250,92 @@ def test_blank_marks_are_none_and_a_school_that_sends_a_whole_week_late_has_a_ga
     (row,) = rows_of(coverage_of_weeks(a_study({"marks": marks})))
     assert (row["weeks"], row["school_days"], row["schools_under_90"]) == (2, 10, 1)
     assert row["share_with_marks"] == pytest.approx(600 / 720)
+
+
+# Week by week.
+
+
+def three_kinds(n_special: int = 3) -> SchoolStudy:
+    """Two weeks of primary, secondary and special schools, 12 pupils each.
+
+    In the second week one of three secondary schools sent Monday and Tuesday alone: 2 x 120 + 48 of 360. A primary
+    school lacks one pupil's marks on one morning: 359 of 360 half-days.
+    """
+    kinds = {1: "primary", 2: "primary", 3: "primary", 4: "secondary", 5: "secondary", 6: "secondary"}
+    kinds |= {7 + n: "special" for n in range(n_special)}
+    later = weekdays(dt.date(2024, 9, 16))
+    marks = [
+        row
+        for urn in kinds
+        for pupil in a_class(urn)
+        for row in marks_of(pupil, urn, [*WEEK, *(later[:2] if urn == 4 else later)])
+    ]
+    marks.remove(("p1_0", 1, later[0], "am", "/"))
+    return a_study({"marks": marks, "schools": [(urn, phase, False, None) for urn, phase in kinds.items()]})
+
+
+def test_weeks_are_counted_by_hand() -> None:
+    """Whole per cent, rounded down: 359 of 360 is not all; 288 of 360 is 80%. One row a kind of school and week."""
+    made = coverage_by_week(three_kinds())
+    found = {(row["kind"], row["week"]): (row["schools"], row["share_with_marks"]) for row in rows_of(made)}
+    first, second = dt.date(2024, 9, 9), dt.date(2024, 9, 16)
+    assert found == {
+        ("Primary schools", first): (3, 1.0),
+        ("Primary schools", second): (3, 0.99),
+        ("Secondary schools", first): (3, 1.0),
+        ("Secondary schools", second): (3, 0.8),
+        ("Special schools", first): (3, 1.0),
+        ("Special schools", second): (3, 1.0),
+    }
+    assert {row["schools"] for row in cleared(made)} == {5}
+
+
+def test_a_kind_of_few_schools_is_taken_together_with_another() -> None:
+    """Two special schools: beside both others, and the council's total, they could be worked out. So they join one."""
+    made = coverage_by_week(three_kinds(n_special=2))
+    assert {row["kind"] for row in rows_of(made)} == {"Primary and special schools", "Secondary schools"}
+    assert {row["schools"] for row in rows_of(made)} == {3, 5}
+    assert None not in {row["share_with_marks"] for row in cleared(made)}
+
+
+@settings(max_examples=200)
+@given(phases=st.dictionaries(st.integers(1, 60), st.sampled_from(["primary", "secondary", "special", "other"])))
+def test_no_kind_has_fewer_than_three_schools_unless_there_are_no_more(phases: dict[int, str]) -> None:
+    """Whatever a council's schools: each is of one kind, each kind has three schools or is all of them."""
+    kinds = kinds_of(phases, 3)
+    assert set(kinds) == set(phases)
+    sizes = Counter(kinds.values())
+    assert min(sizes.values(), default=3) >= 3 or list(sizes) == [EVERY_SCHOOL]
+    together = {phase: {kinds[urn] for urn in phases if phases[urn] == phase} for phase in phases.values()}
+    assert all(len(each) == 1 for each in together.values())
+
+
+def test_the_picture_of_weeks_names_those_under_nine_tenths() -> None:
+    """The lowest week is its title; words stand in for it; a released table holds each share."""
+    made = coverage_by_week(three_kinds())
+    door = a_door()
+    picture = plot(clear(made.table, door, counts=made.counts, name="coverage_by_week"), "coverage")
+    assert picture.title == "Fewest marks in the week of 16 September 2024: on 80% of half-days in secondary schools"
+    assert "Secondary schools, weeks under nine tenths: 16 September 2024 (80%)." in picture.alt
+    assert "Primary schools, weeks under nine tenths: none." in picture.alt
+    assert [row["under"] for row in picture.table.table.to_pylist()] == ["none", "16 September 2024 (80%)", "none"]
+    assert "SIMULATED · DRAFT" in picture.svg
+    for text in (f"<p>{picture.alt}</p>", picture.table.html, picture.svg):
+        assert lint(text, "council") == ()
+    assert audit(door.entries, county_plan()) == ()
+    assert not [name for name in ("p1_0", "urn") if name in picture.svg]
+
+
+def test_a_council_of_two_schools_shows_crosses() -> None:
+    """Fewer than three schools in all: no share leaves, and the picture says why."""
+    marks = [row for urn in (1, 2) for pupil in a_class(urn) for row in marks_of(pupil, urn, WEEK)]
+    made = coverage_by_week(a_study({"marks": marks}))
+    assert {row["kind"] for row in rows_of(made)} == {EVERY_SCHOOL}
+    assert [row["share_with_marks"] for row in cleared(made)] == [None]
+    picture = plot(clear(made.table, a_door(), counts=made.counts), "coverage")
+    assert "too few schools to be shown" in picture.title
+    assert "Cross:" in picture.svg
+    assert "100%" not in picture.alt
 
 
 # Register E against the list.
@@ -636,7 +729,13 @@ def test_the_page_runs_and_reads_well(with_schools: bool, county: SchoolStudy) -
     for source in code:
         setup, _, last = source.partition("\n")
         exec(setup, space)
-        pages.append(eval(last, space).html)
+        made = eval(last, space)
+        # A picture's own words are those of its title, its alternative and the table under it.
+        is_picture = isinstance(made, Picture)
+        pages.append(f"{made.title} {made.alt} {made.table.html}" if is_picture else made.html)
+        if is_picture and not with_schools:
+            assert "no figures to show" in made.title
+            pages[-1] += NOTHING
     assert len(pages) == len(OF_A_STUDY) + 1
     for page in [*pages, *(f"<p>{cell.source}</p>" for cell in cells if cell.cell_type == "markdown")]:
         assert lint(page, "council") == ()

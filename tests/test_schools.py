@@ -132,6 +132,7 @@ def test_before_its_year_nothing_is_judged(folder: Path, plan: Plan) -> None:
     assert early.periods == ("2022/23", "2023/24", "2024/25")
     assert {each.verdict for each in found.findings if each.role == "primary"} == {"not_assessed"}
     assert {each.due for each in found.findings if each.role == "primary"} == {"September 2026"}
+    assert found.paths.num_rows == 0
 
 
 def test_estimates_are_the_same_each_time(study: SchoolStudy) -> None:
@@ -182,7 +183,7 @@ def test_nothing_that_names_a_school_or_pupil_leaves(assessment: SchoolAssessmen
     door = open_door(plan)
     cleared = clear(assessment, door)
     shown = [describe(cleared, "council").html, tabulate(cleared).html, tabulate(cleared, checks=True).html]
-    shown += [plot(cleared, "checks").svg]
+    shown += [plot(cleared, "checks").svg, plot(cleared, "event_study").svg, plot(cleared, "event_study").table.html]
     text = "\n".join([*(canonical(entry.payload) for entry in door.entries), *shown])
     schools = pq.read_table(folder / "schools.parquet")
     pupils = pq.read_table(folder / "pupils.parquet")
@@ -360,6 +361,7 @@ def test_without_figures_by_school_pages_say_so(plan: Plan) -> None:
     assert "no figures by school" in readable(tabulate(cleared, title="t").html)
     assert "no figures by school" in readable(tabulate(cleared, checks=True).html)
     assert "no figures" in plot(cleared, "checks").title
+    assert "no figures" in plot(cleared, "event_study").title
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ def audit(entries: Sequence[LedgerEntry], plan: Plan, register: Sequence[LedgerE
         for rule, sentence in (
             *_wrong_policy(entry, plan),
             *_small_counts(entry, POLICIES.get(entry.policy, POLICIES[plan.policy])),
+            *_single_schools(entry, POLICIES.get(entry.policy, POLICIES[plan.policy])),
             *_identifiers(entry, plan),
         ):
             problems.append(Problem(entry=entry.entry, name=entry.name, rule=rule, sentence=sentence))
@@ -113,6 +115,25 @@ def _small_column(
     odd = sum(1 for each in numbers if each % policy.round_counts_to)
     if odd:
         yield "rounding", f"column {name}: {odd} count(s) not rounded to {policy.round_counts_to}."
+
+
+def _single_schools(entry: LedgerEntry, policy: SecrecyPolicy) -> Iterator[tuple[str, str]]:
+    """Paths of schools that leave with a finding, uncounted, or of which one event time alone is hidden."""
+    if policy.pupils == 0 and policy.schools == 0:
+        return
+    if entry.kind == "finding":
+        pairs = zip(entry.payload["findings"], entry.payload.get("comparisons", ()), strict=False)
+        loose = sum(1 for row, own in pairs if row["layer"] == "school" and own and own["path"])
+        if loose:
+            yield "threshold", f"{loose} finding(s) with a path whose ends may be about single schools."
+    names = [column["name"] for column in entry.payload.get("columns", ())]
+    if entry.kind == "table" and {"finding", "half_terms_since", "suppressed"} <= set(names):
+        rows = [dict(zip(names, row, strict=True)) for row in entry.payload["rows"]]
+        hidden = Counter(row["finding"] for row in rows if row["suppressed"] and row["half_terms_since"] >= 0)
+        shown = {row["finding"] for row in rows if not row["suppressed"] and row["half_terms_since"] >= 0}
+        alone = sum(1 for finding, n in hidden.items() if n == 1 and finding in shown)
+        if alone:
+            yield "differencing", f"{alone} finding(s) whose overall difference gives back the one that is hidden."
 
 
 def _identifiers(entry: LedgerEntry, plan: Plan) -> Iterator[tuple[str, str]]:

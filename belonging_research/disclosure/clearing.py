@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from belonging_research.disclosure.cells import cells_of, measures_content
 from belonging_research.disclosure.door import Door
+from belonging_research.disclosure.event_times import given_back
 from belonging_research.disclosure.hiding import CellKey, cell_keys, hide
 from belonging_research.disclosure.ledger import LedgerEntry
 from belonging_research.disclosure.measures import check_measures
@@ -25,6 +26,7 @@ from belonging_research.disclosure.payload import (
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding, SchoolAssessment, withhold
+from belonging_research.findings.school_paths import PATH_COUNTS
 from belonging_research.plan import SecrecyPolicy
 from belonging_research.tables.measures import Measures
 
@@ -103,6 +105,7 @@ def vouch(cleared: Cleared[Any]) -> None:
         same = canonical(table_content(value)) == canonical({key: entry.payload[key] for key in ("columns", "rows")})
     elif isinstance(value, SchoolAssessment):
         same = not value.findings or digest(_findings_payload(value.findings)) == entry.digest
+        same = same and _is_table_of(value.paths, cleared.door)
     elif isinstance(value, Estimate):
         same = digest({"estimate": estimate_content(value)}) == entry.digest
     else:
@@ -178,8 +181,28 @@ def _clear_schools(assessment: SchoolAssessment, door: Door, name: str) -> Clear
     # A name typed by somebody may tell of one school or one child: only what began in several schools is named.
     named = listed.filter(pc.greater_equal(listed["schools"], policy.schools)) if policy.schools else listed
     names = _clear_table(named.replace_schema_metadata(listed.schema.metadata), door, _NAMED, "school_interventions")
-    safe = dataclasses.replace(assessment, findings=findings.value, starts=starts.value, interventions=names.value)
+    safe = dataclasses.replace(
+        assessment, findings=findings.value, starts=starts.value, interventions=names.value,
+        paths=_clear_paths(assessment.paths, findings.value, door),
+    )  # fmt: skip
     return _made(safe, door, door.entry(findings.entry))
+
+
+def _clear_paths(paths: pa.Table, released: Sequence[Finding], door: Door) -> pa.Table:
+    """Event times behind which there are enough schools on both sides, of findings that are not withheld."""
+    read = [each.id for each in released if each.suppressed is None and each.verdict != "not_assessed"]
+    own = paths.filter(pc.is_in(paths["finding"], pa.array(read, pa.string())))
+    if not own.num_rows:
+        return own
+    with_them = given_back(own, door.plan.policy_of("school"))
+    return _clear_table(own, door, PATH_COUNTS, "school_paths", with_them).value
+
+
+def _is_table_of(table: pa.Table, door: Door) -> bool:
+    """Whether a table of schools is one that the door let through; an empty one tells nothing."""
+    own = canonical(table_content(table))
+    entries = (each.payload for each in door.earlier if each.kind == "table")
+    return not table.num_rows or any(own == canonical({k: each[k] for k in ("columns", "rows")}) for each in entries)
 
 
 def _of_study(finding: Finding, door: Door) -> Finding:
@@ -219,7 +242,8 @@ def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:
 def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
     """Counts rounded; what is about single schools or pupils left out: placebos, weights, and the path.
 
-    A path's first and last event times are of one cohort's schools, which may be one school.
+    A path's first and last event times are of one cohort's schools, which may be one school: what may leave of it does
+    so as a table (:func:`_clear_paths`).
     """
     if policy.pupils == 0 and policy.schools == 0:
         return estimate
@@ -252,7 +276,9 @@ def _coarse_finding(finding: Finding, policy: SecrecyPolicy) -> Finding:
     return dataclasses.replace(finding, estimate=_coarse(finding.estimate, policy))
 
 
-def _clear_table(table: pa.Table, door: Door, counts: Measures | None, name: str) -> Cleared[pa.Table]:
+def _clear_table(
+    table: pa.Table, door: Door, counts: Measures | None, name: str, with_them: frozenset[CellKey] = frozenset()
+) -> Cleared[pa.Table]:
     # A table made from a council's own records says so itself: who clears it cannot take it for a published one.
     layer = (table.schema.metadata or {}).get(b"layer", b"county").decode()
     measures, policy = counts or Measures(), door.plan.policy_of(layer)
@@ -260,7 +286,7 @@ def _clear_table(table: pa.Table, door: Door, counts: Measures | None, name: str
     if protects:
         check_measures(table, measures, name or "without a name")
     hidden_before, shown_before = _cells_before(door) if protects else (frozenset(), frozenset())
-    result = hide(table, measures, policy, already=hidden_before)
+    result = hide(table, measures, policy, already=hidden_before, with_them=with_them)
     if protects:
         _refuse_differencing(result.table, measures, shown_before, name)
     payload = {**table_content(result.table), "measures": measures_content(measures)}

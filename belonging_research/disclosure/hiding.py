@@ -80,12 +80,14 @@ def hide(
     policy: SecrecyPolicy,
     *,
     already: frozenset[CellKey] = frozenset(),
+    with_them: frozenset[CellKey] = frozenset(),
 ) -> Hidden:
     """The table with small counts, the rates they would give, and what would give them back, hidden.
 
     Hidden cells become null and column ``suppressed`` says why; shown counts and amounts are rounded to the policy's
     base, rates to its decimals (of a percentage). ``already`` are cells that an earlier table of this run
-    hid: they stay hidden. A policy without thresholds returns the table as it is.
+    hid: they stay hidden; ``with_them`` are cells that would give a hidden one back through a figure that is in no
+    table. A policy without thresholds returns the table as it is.
 
     Raises
     ------
@@ -100,6 +102,8 @@ def hide(
     for (row, column), key in cell_keys(table, measures).items():
         if key in already:
             sheet.mark(row, column, BEFORE)
+        elif key in with_them:
+            sheet.mark(row, column, SECONDARY)
     _hide_linked(sheet)
     groups = list(_groups(table, sheet))
     before = -1

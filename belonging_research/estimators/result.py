@@ -14,7 +14,12 @@ Inference = Literal["placebo", "randomisation", "wild_bootstrap", "analytic", "e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathPoint:
-    """One period of the treated unit beside its comparison, in the estimate's level unit (a rate)."""
+    """One period of the treated unit beside its comparison, in the estimate's level unit (a rate).
+
+    In the school layer the period is half-terms since the start, ``low`` to ``high`` is what is predicted within one
+    band for the whole path, and ``n_started`` schools are set beside ``n_beside``; None elsewhere, and where the path
+    is measured from, with no effect of its own.
+    """
 
     period: str
     event_time: int
@@ -22,6 +27,8 @@ class PathPoint:
     predicted: float
     low: float | None
     high: float | None
+    n_started: int | None = None
+    n_beside: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

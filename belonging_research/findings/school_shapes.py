@@ -17,7 +17,8 @@ class SchoolAssessment:
 
     ``starts``: one row a half-term in which schools started, and one for those that had not by the end: columns
     starts, schools, pupils. ``interventions``: what was started, and in how many schools: columns intervention,
-    schools. ``findings`` is empty, and ``left_out`` says why, where the study has no figures by school.
+    schools. ``paths``: differences by half-terms since the start (:func:`school_paths.paths_of`). ``findings`` is
+    empty, and ``left_out`` says why, where the study has no figures by school.
     """
 
     findings: tuple[Finding, ...]
@@ -25,3 +26,4 @@ class SchoolAssessment:
     starts: pa.Table
     interventions: pa.Table
     every_school_starts: bool
+    paths: pa.Table

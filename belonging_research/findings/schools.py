@@ -20,6 +20,7 @@ from belonging_research.estimators.staggered import (
     realised_ratios,
 )
 from belonging_research.findings.judging import judge_all
+from belonging_research.findings.school_paths import paths_of
 from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
 from belonging_research.findings.shapes import Candidate
 from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolPanels, SchoolStudy
@@ -42,6 +43,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
             starts=_starts(None),
             interventions=_interventions(None),
             every_school_starts=False,
+            paths=paths_of(()),
         )
     own, candidates, missing = study.plan, [], []
     year = study.periods[-1]
@@ -67,6 +69,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         starts=_starts(panel),
         interventions=_interventions(study),
         every_school_starts=panel.every_school_starts,
+        paths=paths_of(kept),
     )
 
 

@@ -23,7 +23,7 @@ __all__ = ["Picture", "Sheet", "Text", "describe", "failed_checks", "lint", "plo
 
 def plot(cleared: Cleared[Any], kind: str, **options: Any) -> Picture:
     """A sealed picture: ``twin``, ``interval``, ``multiples``, ``outcomes``, ``checks``, ``failed``,
-    ``specifications`` or ``detectable``. See `present.figures.plot`.
+    ``specifications``, ``detectable``, ``standing``, ``event_study`` or ``coverage``. See `present.figures.plot`.
     """
     from belonging_research.present.figures import plot as draw
 

@@ -193,11 +193,40 @@ def levels_table(tables: Iterable[ReleasedTable]) -> ReleasedTable:
     return ReleasedTable(id="levels", title="Levels", columns=columns, rows=tuple(ordered))
 
 
+PATH_COLUMNS = (
+    "layer", "finding", "period", "event_time", "actual", "predicted", "low", "high", "difference", "difference_low",
+    "difference_high", "started_schools", "other_schools", "suppressed",
+)  # fmt: skip
+
+
 def paths_table(ledgers: Ledgers) -> ReleasedTable:
-    """Of each finding that is read, year by year: the place, its comparison, and what chance alone would allow."""
-    rows = [{"finding": id, **point} for id, each in _comparisons(ledgers) for point in each["path"]]
-    columns = ("finding", "period", "event_time", "actual", "predicted", "low", "high")
-    return table_of("paths", "The place and its comparison, year by year", rows, columns)
+    """Of each finding that is read: the place and its comparison by year, schools' differences by half-term since.
+
+    ``low`` to ``high`` is what chance alone would allow of the level, ``difference_low`` to ``difference_high`` the
+    band of a difference: other questions, so other columns.
+    """
+    rows: list[dict[str, Any]] = [
+        {"layer": id.partition("/")[0], "finding": id, **point}
+        for id, each in _comparisons(ledgers)
+        for point in each["path"]
+    ]
+    title = "Each finding's comparison, year by year or by half-terms since the start"
+    return table_of("paths", title, [*rows, *_school_paths(ledgers)], PATH_COLUMNS)
+
+
+def _school_paths(ledgers: Ledgers) -> list[dict[str, Any]]:
+    """Rows of the cleared tables of schools' paths, each once, by finding and half-term."""
+    tables = [
+        released_table(entry)
+        for _, entries in sorted(ledgers.items())
+        for entry in entries
+        if entry.kind == "table" and entry.name == "school_paths"
+    ]
+    rows = {(row["finding"], row["half_terms_since"]): row for table in tables for row in table.to_pylist()}
+    return [
+        {**row, "layer": "school", "event_time": since, "period": f"{since:+d}"}
+        for (_, since), row in sorted(rows.items())
+    ]
 
 
 def weights_table(ledgers: Ledgers) -> ReleasedTable:

@@ -85,11 +85,14 @@ def simultaneous_critical(
     """How many errors a band reaches each way to hold all the effects at once, with probability ``level``.
 
     Multiplier bootstrap of the largest |t| with Rademacher signs by cluster (Callaway & Sant'Anna 2021, algorithm 1),
-    around analytic errors; never below that of one effect.
+    around analytic errors; never below that of one effect, and that where no effect has an error.
     """
     psi = np.column_stack([part.influence for part in parts])
     errors = np.array([part.std_error(factor) for part in parts])
+    one = float(norm.isf((1 - level) / 2))
+    if not (errors > 0).any():
+        return one
     signs = 1.0 - 2.0 * rng.integers(0, 2, size=(draws, len(psi)))
     largest = np.sort(np.abs(signs @ psi[:, errors > 0] / errors[errors > 0]).max(axis=1))
     at = min(math.ceil((draws + 1) * level) - 1, draws - 1)
-    return max(float(largest[at]) * math.sqrt(factor), float(norm.isf((1 - level) / 2)))
+    return max(float(largest[at]) * math.sqrt(factor), one)

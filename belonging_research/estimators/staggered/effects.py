@@ -51,7 +51,8 @@ class Unsupported:
 class EventEffect:
     """The mean effect so many half-terms after the start; ``low`` and ``high`` of the simultaneous band.
 
-    The reference event time has value 0 and no error where the base is universal.
+    The reference event time has value 0 and no error where the base is universal. ``n_started`` schools are compared
+    with ``n_beside``, each counted once.
     """
 
     event_time: int
@@ -59,6 +60,8 @@ class EventEffect:
     std_error: float
     low: float
     high: float
+    n_started: int
+    n_beside: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,8 @@ def estimate_schools(
     The registered estimate: Callaway & Sant'Anna's overall group-time effect, without covariates, within the panel's
     blocks. P-value and intervals permute the starts of pyramids within the strata of the recorded allocation
     (:mod:`randomisation`). ``detectable`` is from false starts before any school started, at the design's alpha;
-    ``detectable_realised_05`` from the outcomes less the estimate. The path's reference is event time -1.
+    ``detectable_realised_05`` from the outcomes less the estimate. The path's reference is event time -1
+    less the anticipation.
 
     Raises :class:`EstimateError` where the starts of schools within a pyramid differ, the allocations are too few for
     alpha or a level, or nothing can be compared.
@@ -196,7 +197,7 @@ def _path(study: Staggered, effects: GroupTimeEffects) -> tuple[PathPoint, ...]:
     enough = min(effects.n_treated_clusters, effects.n_comparison_clusters) >= FEWEST_CLUSTERS
     known = {each.event_time: each for each in effects.path}
     points = []
-    for event_time in sorted({*known, -1}):
+    for event_time in sorted({*known, -1 - effects.anticipation}):
         at = (half - study.adoption[:, None] == event_time) & (half < study.last) & study.open[study.block]
         weight = study.weights[:, None] * at
         if not weight.any():
@@ -213,6 +214,8 @@ def _path(study: Staggered, effects: GroupTimeEffects) -> tuple[PathPoint, ...]:
                 predicted=actual - value,
                 low=band[0],
                 high=band[1],
+                n_started=effect.n_started if effect else None,
+                n_beside=effect.n_beside if effect else None,
             )
         )
     return tuple(points)

@@ -34,6 +34,7 @@ from belonging_research.estimators.staggered.cells import (
     controls,
     error_factor,
 )
+from belonging_research.estimators.staggered.contributing import schools_behind
 from belonging_research.estimators.staggered.conversion import NEVER, Staggered, long_rows, staggered
 from belonging_research.estimators.staggered.effects import (
     CellEffect,
@@ -235,6 +236,9 @@ def _results(
     psi = np.column_stack([each.influence for each in paths.values()])
     psi = psi - psi.mean(axis=0)
     told = _counts(study, cells, [cells[m] for m in post], asked["comparison"], asked["anticipation"])
+    schools = schools_behind(
+        panel, study, cells, events, comparison=asked["comparison"], anticipation=asked["anticipation"]
+    )
     return GroupTimeEffects(
         outcome=panel.outcome,
         estimand=estimand_of(panel),
@@ -245,7 +249,7 @@ def _results(
         cells=_cells(study, cells, singles, effects, factor, asked["comparison"], asked["anticipation"]),
         by_cohort=tuple(_effect(each, factor) for each in cohorts),
         by_calendar=tuple(_effect(each, factor) for each in calendar),
-        path=tuple(_event(e, each, factor, critical) for e, each in paths.items()),
+        path=tuple(_event(e, each, factor, critical, schools[e]) for e, each in paths.items()),
         event_covariance=factor * psi.T @ psi,
         critical=critical,
         unsupported=_unsupported(study, cells, effects),
@@ -259,7 +263,7 @@ def _effect(summary: Summary, factor: float) -> Effect:
     return Effect(label=summary.label, value=summary.value, std_error=summary.std_error(factor))
 
 
-def _event(event_time: int, summary: Summary, factor: float, critical: float) -> EventEffect:
+def _event(event_time: int, summary: Summary, factor: float, critical: float, schools: tuple[int, int]) -> EventEffect:
     error = summary.std_error(factor)
     reach = critical * error
     return EventEffect(
@@ -268,6 +272,8 @@ def _event(event_time: int, summary: Summary, factor: float, critical: float) ->
         std_error=error,
         low=summary.value - reach,
         high=summary.value + reach,
+        n_started=schools[0],
+        n_beside=schools[1],
     )
 
 

@@ -12,14 +12,16 @@ import pyarrow as pa
 from belonging_research.disclosure import Cleared, vouch
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
-from belonging_research.findings import Finding
+from belonging_research.findings import Finding, SchoolAssessment
 from belonging_research.plan import OutcomePlan, Plan
-from belonging_research.present import words_checks, words_council
+from belonging_research.present import words_checks, words_council, words_schools
 from belonging_research.present.checking import checked, is_without_checks
 from belonging_research.present.display import Picture
 from belonging_research.present.figures import (
     checks,
+    coverage,
     detectable,
+    event_study,
     interval,
     multiples,
     outcomes,
@@ -32,7 +34,10 @@ from belonging_research.present.numbers import Scale, year
 from belonging_research.present.story import as_findings, scale_of, short_name, subject, tell
 from belonging_research.present.trends import MIX
 
-KINDS = ("twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing")
+KINDS = (
+    "twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing",
+    "event_study", "coverage",
+)  # fmt: skip
 
 
 def plot(
@@ -52,6 +57,8 @@ def plot(
     ``checks``: a Finding, all its checks on one picture; ``failed``: those that failed and have a number beside a
     limit. ``specifications``: a specification curve of ``outcome``. ``detectable``: a table of what could be noticed.
     ``standing``: a table of every council's distance from what is expected, the treated one marked.
+    ``event_study``: a study's schools, by half-terms since their pyramid started. ``coverage``: a table of
+    coverage_by_week, how much of the registers arrived.
     The title says the finding unless ``title`` is given. A twin or multiples of an outcome without figures say that.
 
     Raises
@@ -61,7 +68,8 @@ def plot(
     """
     makers = {
         "twin": _twin, "interval": _interval, "outcomes": _outcomes, "checks": _checks, "failed": _failed,
-        "detectable": _detectable, "standing": _standing,
+        "detectable": _detectable, "standing": _standing, "event_study": _event_study,
+        "coverage": _coverage,
     }  # fmt: skip
     if kind not in KINDS:
         raise DisclosureError(f"no picture of kind {kind!r}; there is {', '.join(KINDS)}.")
@@ -226,6 +234,35 @@ def _standing(cleared: Cleared[Any], title: str | None) -> Drawing:
     primary = next(each for each in plan.outcomes if each.role == "primary")
     shown = f"{subject(primary.label)}: where {len(rows)} councils stand beside what their comparison predicts"
     return standing.draw(rows, title=title or shown, place=plan.place, sesoi=primary.sesoi, stamp=cleared.door.stamp)
+
+
+def _event_study(cleared: Cleared[Any], title: str | None) -> Drawing:
+    assessment, door = cleared.value, cleared.door
+    if not isinstance(assessment, SchoolAssessment):
+        raise DisclosureError("an event study needs a study's schools: plot(clear(assess_schools(...), door), ...).")
+    paths = assessment.paths.to_pylist()
+    finding = next((each for each in assessment.findings if any(p["finding"] == each.id for p in paths)), None)
+    rows = [row for row in paths if finding is not None and row["finding"] == finding.id]
+    if finding is None or all(row["started_schools"] is None for row in rows):
+        return nothing_to_draw("Schools by half-terms since their pyramid started", door.stamp)
+    story = tell(finding, door)
+    return event_study.draw(
+        rows,
+        title=title or words_schools.headline([story]),
+        subject=story.subject,
+        measure=_measure(finding, cleared),
+        stamp=door.stamp,
+    )
+
+
+def _coverage(cleared: Cleared[Any], title: str | None) -> Drawing:
+    table = cleared.value
+    if not isinstance(table, pa.Table) or not {"kind", "period", "week", "share_with_marks"} <= set(table.column_names):
+        raise DisclosureError("what arrived week by week needs a table of coverage_by_week.")
+    rows = [row for row in table.to_pylist() if row["week"] is not None]
+    if not rows:
+        return nothing_to_draw("Half-days with a mark by week", cleared.door.stamp)
+    return coverage.draw(rows, title=title, stamp=cleared.door.stamp)
 
 
 def _outcomes(cleared: Cleared[Any], title: str | None) -> Drawing:

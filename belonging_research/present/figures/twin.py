@@ -119,12 +119,13 @@ def _difference(axes: Axes, points: Sequence[PathPoint], measure: Scale, errors:
     for number, (value, text) in enumerate(zip(moved, words, strict=True)):
         _beside(axes, value, text, GREY if number else NAVY, bold=not number)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(_gap_words))
+    axes.yaxis.set_major_formatter(FuncFormatter(gap_words))
     axes.set_ylabel("Difference")
     axes.set_axisbelow(True)
 
 
-def _gap_words(value: float, _: object) -> str:
+def gap_words(value: float, _: object) -> str:
+    """A tick of an axis of differences, in points: "0.5" above "higher"."""
     if abs(value) < 1e-9:
         return "none"
     return f"{abs(value):g}\n{'higher' if value > 0 else 'lower'}"

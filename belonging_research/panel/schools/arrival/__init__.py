@@ -10,9 +10,11 @@ from belonging_research.panel.schools.arrival.published import totals_beside_pub
 from belonging_research.panel.schools.arrival.received import what_arrived
 from belonging_research.panel.schools.arrival.rules import exits_by_destination, left_out_of_counts, watched_marks
 from belonging_research.panel.schools.arrival.shape import Arrived
+from belonging_research.panel.schools.arrival.weeks import coverage_by_week
 
 __all__ = [
     "Arrived",
+    "coverage_by_week",
     "coverage_of_weeks",
     "exits_by_destination",
     "left_out_of_counts",

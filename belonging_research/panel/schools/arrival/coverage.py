@@ -41,7 +41,7 @@ def coverage_of_weeks(study: SchoolStudy | None) -> Arrived:
     if study is None:
         return arrived((), _COLUMNS, _COUNTS, nothing=NO_SCHOOLS)
     weeks = school_weeks(study)
-    weeks["under"] = weeks["written"] < ENOUGH * weeks["enrolled"]
+    weeks = weeks.assign(under=weeks["written"] < ENOUGH * weeks["enrolled"])
     rows = []
     for half_term, own in weeks.groupby("half_term", sort=True):
         days = own.groupby("week")["school_days"].max()
@@ -62,8 +62,13 @@ def school_weeks(study: SchoolStudy) -> pd.DataFrame:
     In half-days, and ``school_days`` of the council's week. Not to leave: a small school's row is about its pupils.
     A school's day counts as a closure, and not as a gap, where all it has are marks of one, or where it is the only
     one of its week without any mark: few schools write marks on a day of training. More marks than pupils enrolled
-    (marks outside the roll) count as many as there are.
+    (marks outside the roll) count as many as there are. Counted once a study; a copy, which its caller may change.
     """
+    found: pd.DataFrame = study.once("school weeks", lambda: _school_weeks(study))
+    return found.copy()
+
+
+def _school_weeks(study: SchoolStudy) -> pd.DataFrame:
     open_days = school_days_of(study)
     urns, pupils = _enrolled(study, open_days.days)
     written, closed = _at(open_days, urns)
