@@ -65,8 +65,8 @@ def test_every_world_names_a_check_of_schools_or_the_inference() -> None:
         assert world.fair == (world.catcher == "inference")
     nulls = {name for name, world in SCHOOL_WORLDS.items() if world.is_null}
     assert nulls == {
-        "nothing_happened", "by_need", "all_treated", "uneven_suspensions", "drift_small", "drift_large",
-        "drift_of_a_point", "leavers", "ageing", "movers", "many_movers_come_more",
+        "nothing_happened", "by_need", "odd_base_year", "all_treated", "uneven_suspensions",
+        "drift_small", "drift_large", "drift_of_a_point", "leavers", "ageing", "movers", "many_movers_come_more",
     }  # fmt: skip
 
 
@@ -244,7 +244,7 @@ def test_ageing_fools_who_looks_before_and_after_or_side_by_side(counties: dict[
         a_young_for_each_older = [(young & arm).sum() / (~young & arm).sum() for arm in (starts, ~starts)]
         odds.append(a_young_for_each_older[0] / a_young_for_each_older[1])
     assert np.mean(odds) == pytest.approx(0.5, abs=0.03)
-    assert np.mean(after) > 0.8
+    assert np.mean(after) > 0.5
     assert np.mean(beside) > 0.15
     assert abs(np.mean(ours)) < 0.35  # three errors of a mean of six whose SD is .25 to .3
 
