@@ -14,10 +14,11 @@ import pytest
 
 from belonging_research.calibrate import SCHOOL_WORLDS, running, school_studies
 from belonging_research.calibrate.rows import Tried
-from belonging_research.calibrate.school_drawing import DrawnSchools, draw_schools_of
+from belonging_research.calibrate.school_drawing import DrawnPupils, DrawnSchools, draw_schools_of
 from belonging_research.calibrate.school_studies import (
     CHECK_DRAWS,
     DRAWS,
+    PUPIL_CHECKS,
     QUICK_CHECKS,
     SIZES,
     conduct_school_study,
@@ -26,9 +27,9 @@ from belonging_research.calibrate.school_studies import (
 from belonging_research.calibrate.school_worlds import ABSENCE, SUSPENSIONS
 from belonging_research.calibrate.studies import DECIDED
 from belonging_research.checks import calibrated
-from belonging_research.checks.schools import SCHOOL_CHECKS, weights
+from belonging_research.checks.schools import SCHOOL_CHECKS, exits, spill_over, weights
 from belonging_research.errors import CommandError, PlanError
-from belonging_research.estimators.staggered import staggered, weightings_apart
+from belonging_research.estimators.staggered import lee_bounds, overall_value, staggered, weightings_apart
 from belonging_research.estimators.staggered.allocation import allocations
 from belonging_research.estimators.staggered.cells import cells_of, cluster_adoption, cluster_sums
 from belonging_research.estimators.staggered.randomisation import _roots, randomisation
@@ -64,18 +65,25 @@ def test_every_world_names_a_check_of_schools_or_the_inference() -> None:
         assert world.fair == (world.catcher == "inference")
     nulls = {name for name, world in SCHOOL_WORLDS.items() if world.is_null}
     assert nulls == {
-        "nothing_happened", "by_need", "all_treated", "uneven_suspensions", "drift_small", "drift_large"
+        "nothing_happened", "by_need", "odd_base_year", "all_treated", "uneven_suspensions",
+        "drift_small", "drift_large", "drift_of_a_point", "leavers", "ageing", "movers", "many_movers_come_more",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(SCHOOL_WORLDS))
 def test_a_world_is_true_to_its_sentence(name: str) -> None:
-    """150 schools in 22 pyramids over four years, the same each time; the truth is nought exactly in null worlds."""
+    """150 schools in 22 pyramids over four years, the same each time; the truth is nought exactly in null worlds.
+
+    Where pupils are followed a unit is a school's pupils of a year group, as in a council's own cohort.
+    """
     study, again = drawn(name), drawn(name)
     panel = study.panel(ABSENCE)
+    follows = SCHOOL_WORLDS[name].pupils is not None
 
     assert [study.panel(o).digest for o in study.panels] == [again.panel(o).digest for o in again.panels]
-    assert (len(panel.units), len(panel.periods), len(set(panel.clusters))) == (150, 24, 22)
+    assert (len(set(panel.schools)), len(panel.periods), len(set(panel.clusters))) == (150, 24, 22)
+    assert len(set(panel.blocks)) == (11 if follows else 2)
+    assert isinstance(study, DrawnPupils) == follows
     assert study.periods == ("2022/23", "2023/24", "2024/25", "2025/26")
     assert {each for each in panel.adoption if each is not None} == {12, 14, 16, 18}
     for outcome, truth in study.truths.items():
@@ -112,7 +120,7 @@ def test_the_truth_is_a_mean_over_pupils_of_what_was_prevented() -> None:
 
 
 def test_drift_moves_starters_alone_and_before_they_start() -> None:
-    """The same county without drift: others are untouched, starters move by the same share a year, one way."""
+    """The same county without drift: others are untouched, starters move by the same points a year, one way."""
     study = drawn("drift_large")
     still = draw_schools_of(
         replace(SCHOOL_WORLDS["drift_large"], drift=0.0), study.plan, study.layer,
@@ -120,10 +128,10 @@ def test_drift_moves_starters_alone_and_before_they_start() -> None:
     ).panel(ABSENCE)  # fmt: skip
     panel = study.panel(ABSENCE)
     starts = np.array([each is not None for each in panel.adoption])
-    apart = np.log(panel.numerator / still.numerator)
+    apart = 100 * (panel.values - still.values)
     assert (apart[~starts] == 0).all()
     yearly = np.median(apart[starts][:, 6:12] - apart[starts][:, :6])
-    assert abs(yearly) == pytest.approx(0.15, abs=0.005)
+    assert abs(yearly) == pytest.approx(0.2, abs=0.005)
 
 
 def test_uneven_suspensions_have_schools_without_any_and_bursts() -> None:
@@ -135,6 +143,169 @@ def test_uneven_suspensions_have_schools_without_any_and_bursts() -> None:
     mean = usual * panel.denominator[~none]
     spread = ((panel.numerator[~none] - mean) ** 2 - mean).sum() / (mean**2).sum()
     assert spread == pytest.approx(1 / 0.3, rel=0.35)
+
+
+# Worlds whose trap is in pupils.
+
+
+@pytest.fixture(scope="module")
+def counties() -> dict[str, list[DrawnPupils]]:
+    """A few counties of each world in which pupils are followed."""
+    wanted = {"leavers": 6, "ageing": 6, "movers": 5, "many_movers_come_more": 3}
+    assert set(wanted) == {name for name, world in SCHOOL_WORLDS.items() if world.pupils is not None}
+    return {name: [followed_county(name, number) for number in range(n)] for name, n in wanted.items()}
+
+
+def followed_county(name: str, number: int) -> DrawnPupils:
+    """A county of a world in which pupils are followed."""
+    study = drawn(name, number)
+    assert isinstance(study, DrawnPupils)
+    return study
+
+
+def of_arms(study: DrawnPupils) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(pupils,) whether the baseline school starts within the panel."""
+    return study.cohort.schools.start[study.cohort.home] >= 0
+
+
+def test_a_followed_county_is_like_the_published_one(counties: dict[str, list[DrawnPupils]]) -> None:
+    """Bands of absence as published for Dorset (50.5% under 5, 21.3% a tenth or more, 2.4% half or more); ageing."""
+    cohort = counties["movers"][0].cohort
+    year = slice(6, 12)
+    rates = cohort.absent[:, year].sum(axis=1) / cohort.possible[:, year].sum(axis=1)
+    assert (rates < 0.05).mean() == pytest.approx(0.505, abs=0.04)
+    assert (rates >= 0.1).mean() == pytest.approx(0.213, abs=0.03)
+    assert 0.01 < (rates >= 0.5).mean() < 0.03
+    by_group = [
+        np.mean([rate_of(each, each.cohort.year_group == group, year) for each in counties["movers"]])
+        for group in range(1, 12)
+    ]
+    assert np.polyfit(range(11), by_group, 1)[0] == pytest.approx(0.004, abs=0.0008)
+    assert ((cohort.absent >= 0) & (cohort.absent <= cohort.possible)).all()
+    # Year 11 has no sixth half-term that counts, and is over after the baseline year; Year 1 was too young before it.
+    oldest, youngest = (cohort.possible[cohort.year_group == group] for group in (11, 1))
+    assert (oldest[:, 11:] == 0).all() and (oldest[:, 10] > 0).all()
+    assert (youngest[:, :6] == 0).all() and (youngest[:, 6:12] > 0).all()
+
+
+def rate_of(study: DrawnPupils, who: np.ndarray[Any, Any], halves: slice) -> float:
+    """Absence of some pupils in some half-terms."""
+    own = study.cohort
+    return float(own.absent[who, halves].sum() / own.possible[who, halves].sum())
+
+
+def test_a_cohort_panel_is_its_pupils_added_up(counties: dict[str, list[DrawnPupils]]) -> None:
+    """By baseline school and year group, whatever school pupils are at later; nobody is lost or doubled."""
+    study = counties["movers"][0]
+    panel, cohort = study.panel(ABSENCE), study.cohort
+    assert panel.numerator.sum() == pytest.approx(cohort.absent.sum())
+    assert panel.sizes.sum() == len(cohort.home)
+    unit = len(panel.units) // 2
+    urn, block = panel.units[unit].split("/")
+    own = (cohort.schools.urn[cohort.home] == int(urn)) & (cohort.year_group == int(block.removeprefix("Y")))
+    assert panel.denominator[unit] == pytest.approx(cohort.possible[own].sum(axis=0))
+    assert panel.sizes[unit] == own.sum()
+    stayers = study.absence_of_stayers()
+    assert stayers.sizes.sum() == (~cohort.elsewhere).sum() < len(cohort.home)
+
+
+def test_leavers_go_where_schools_start_and_take_their_absence(counties: dict[str, list[DrawnPupils]]) -> None:
+    """1 in 100 more leave there, and the cohort's absence falls by .3 to .6 points for nothing; bounds reach none."""
+    more, seems, worst = [], [], []
+    for study in counties["leavers"]:
+        pupils, starts = study.followed(), of_arms(study)
+        asked = study.cohort.year_group <= 8
+        assert len(pupils.there) == asked.sum()
+        gone = ~study.cohort.there[asked]
+        more.append(gone[starts[asked]].mean() - gone[~starts[asked]].mean())
+        value = overall_value(study.panel(ABSENCE))
+        low, high = lee_bounds(study, value)
+        seems.append(100 * value)
+        worst.append(100 * (high - value))
+        assert low <= value <= high
+    assert np.mean(more) == pytest.approx(0.01, abs=0.003)
+    assert -0.75 < np.mean(seems) < -0.15
+    # A hundredth of the pupils, at least 60 points above the others: what was hidden lies within the bound.
+    assert np.mean(worst) > 0.45
+
+
+def test_ageing_fools_who_looks_before_and_after_or_side_by_side(counties: dict[str, list[DrawnPupils]]) -> None:
+    """Absence of those followed rises as they age, and is higher where pupils are older; ours sees neither."""
+    ours, after, beside = [], [], []
+    for study in counties["ageing"]:
+        starts = of_arms(study)
+        ours.append(100 * overall_value(study.panel(ABSENCE)))
+        left = study.cohort.year_group <= 8  # still there at the end
+        after.append(100 * (rate_of(study, starts & left, slice(18, 24)) - rate_of(study, starts & left, slice(0, 6))))
+        beside.append(100 * (rate_of(study, starts, slice(12, 24)) - rate_of(study, ~starts, slice(12, 24))))
+    odds = []
+    for study in counties["ageing"]:
+        young, starts = study.cohort.year_group < 7, of_arms(study)
+        a_young_for_each_older = [(young & arm).sum() / (~young & arm).sum() for arm in (starts, ~starts)]
+        odds.append(a_young_for_each_older[0] / a_young_for_each_older[1])
+    assert np.mean(odds) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(after) > 0.5
+    assert np.mean(beside) > 0.15
+    assert abs(np.mean(ours)) < 0.35  # three errors of a mean of six whose SD is .25 to .3
+
+
+def test_movers_take_their_absence_to_where_nothing_started(counties: dict[str, list[DrawnPupils]]) -> None:
+    """By the school they are at, starters seem to have gained what left them; by baseline school nothing moves."""
+    apart, shares = [], []
+    for study in counties["movers"]:
+        cohort = study.cohort
+        apart.append(100 * (overall_value(by_place(study)) - overall_value(by_place(study, baseline=True))))
+        asked = of_arms(study) & (cohort.year_group >= 7) & (cohort.year_group <= 9)
+        shares.append(cohort.elsewhere[asked].mean() - cohort.elsewhere[~of_arms(study)].mean())
+    assert np.mean(shares) == pytest.approx(0.03, abs=0.012)  # 2 in 100 a year, from starts in the course of two years
+    assert np.mean(apart) < -0.06
+    assert np.mean(np.array(apart) < 0) > 0.8
+
+
+def by_place(study: DrawnPupils, *, baseline: bool = False) -> SchoolPanel:
+    """The same pupils' absence by the school at which they are, or were at first, all year groups together."""
+    cohort, panel, n = study.cohort, study.panel(ABSENCE), len(study.cohort.schools.urn)
+    at = np.repeat(cohort.home[:, None], 24, axis=1) if baseline else cohort.at
+    top, bottom = (
+        np.stack([np.bincount(at[:, t], each[:, t], n) for t in range(24)], axis=1)
+        for each in (cohort.absent, cohort.possible)
+    )
+    starts = dict(zip(panel.schools, panel.adoption, strict=True))
+    kept = [school for school in range(n) if (bottom[school] > 0).all()]
+    urns = [str(cohort.schools.urn[school]) for school in kept]
+    return panel_of_arrays(
+        outcome=ABSENCE, units=urns, periods=panel.periods, numerator=top[kept], denominator=bottom[kept],
+        adoption=[starts[urn] for urn in urns], sizes=bottom[kept, :12].mean(axis=1),
+        clusters=[f"{cohort.schools.pyramid[school]:02d}" for school in kept],
+    )  # fmt: skip
+
+
+def test_the_named_checks_run_on_pupils(counties: dict[str, list[DrawnPupils]]) -> None:
+    """A noticed fall that leavers made is caught by its bounds, many movers by who stayed; elsewhere neither runs."""
+    (study, value) = min(
+        ((each, overall_value(each.panel(ABSENCE))) for each in counties["leavers"]), key=lambda pair: pair[1]
+    )
+    made = estimate_of(study, ABSENCE, placebos=0)
+    assert made.value == pytest.approx(value, abs=1e-12)
+    noticed = replace(made, p_value=0.01)
+    assert [each.status for each in exits(made, study, study.plan)] == [
+        "no_test" if made.p_value > 0.05 else exits(noticed, study, study.plan)[0].status
+    ]
+    # By hand: the interval that noticed it, moved by the bound, reaches none or does not.
+    _, high = lee_bounds(study, made.value)
+    for end, status in ((-0.0001, "fail"), (-2 * (high - made.value), "pass")):
+        moved = replace(noticed, intervals={"0.95": (made.value - 0.01, end)})
+        assert [each.status for each in exits(moved, study, study.plan)] == [status]
+    shifts = []
+    for each in counties["many_movers_come_more"]:
+        value = overall_value(each.panel(ABSENCE))
+        (check,) = spill_over(replace(made, value=value), each, each.plan)
+        shifts.append(overall_value(each.absence_of_stayers()) - value)
+        assert check.status == ("fail" if abs(shifts[-1]) > 0.00125 else "pass")
+    assert np.mean(shifts) > 0.0008  # those who moved came more: without them starters seem worse
+    assert {each.name for each in absence_of(study).checks} == {*QUICK_CHECKS, *PUPIL_CHECKS}
+    tried = conduct_school_study(SCHOOL_WORLDS["leavers"], PLAN, 0)
+    assert tried.caught is not None and tried.truth == 0.0
 
 
 # Studies.

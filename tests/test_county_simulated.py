@@ -542,6 +542,25 @@ def test_by_need_looks_like_success() -> None:
     assert abs(gains["nothing_happened"][0]) < 3.5 * gains["nothing_happened"][1]
 
 
+def test_an_odd_base_year_is_taken_back() -> None:
+    """Starters had risen by more than .35 points in the base year; some of it is back at once, by need alone none."""
+    rise, back = {}, {}
+    for name in ("by_need", "odd_base_year"):
+        steps = []
+        for seed in range(40):
+            panel = draw_school_panel(COUNTY_WORLDS[name], np.random.default_rng(seed))
+            rates = [
+                panel.absent[:, at : at + 6].sum(axis=1) / panel.possible[:, at : at + 6].sum(axis=1)
+                for at in (12, 18, 24)
+            ]
+            starts = panel.start >= 0
+            apart = [100 * (rate[starts].mean() - rate[~starts].mean()) for rate in rates]
+            steps.append(np.diff(apart))
+        rise[name], back[name] = np.mean(steps, axis=0)
+    assert min(rise.values()) > 0.35
+    assert back["odd_base_year"] < -0.25 < back["by_need"]
+
+
 def test_where_all_begin_nobody_is_left_to_compare_with() -> None:
     """No pyramid never begins, and absence falls in every school by the common trend."""
     panel = draw_school_panel(COUNTY_WORLDS["all_treated"], np.random.default_rng(3))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from belonging_research.calibrate.rows import Tried
-from belonging_research.calibrate.school_drawing import DrawnSchools, draw_schools_of
+from belonging_research.calibrate.school_drawing import DrawnPupils, DrawnSchools, draw_schools_of
 from belonging_research.calibrate.school_worlds import SchoolWorld, layer_of
 from belonging_research.calibrate.studies import DECIDED
 from belonging_research.checks import CheckResult
-from belonging_research.checks.schools import allocation, pre_trends_of, weights
+from belonging_research.checks.schools import allocation, exits, pre_trends_of, spill_over, weights
 from belonging_research.errors import PlanError
 from belonging_research.estimators import Estimate
 from belonging_research.findings import Candidate, Finding, judge_all
@@ -19,9 +19,10 @@ from belonging_research.plan import Plan
 # evenly: p <= .025 is being among the 10 most extreme of 400 as of the 50 most extreme of 2,000. Fewer cost a little
 # power, never size.
 DRAWS, CHECK_DRAWS = 399, 199
-# Checks of pupils who left or moved and of register codes have nothing to look at in schools without pupils, and the
-# other estimators are a caution at most.
+# Checks of pupils who left or moved have nothing to look at in schools without pupils; no made-up register here has
+# codes that change; the other estimators, and how many are still followed, are a caution at most.
 QUICK_CHECKS = ("allocation", "pre_trends", "weights")
+PUPIL_CHECKS = ("exits", "spill_over")
 SIZES = (0.01, 0.03, 0.05)
 
 
@@ -62,7 +63,8 @@ def _draw(world: SchoolWorld, plan: Plan, number: int) -> DrawnSchools:
     layer, of = layer_of(plan), plan.of_schools
     # Allocations that judge are drawn anew each time: one set for all worlds would share its luck among them.
     seed = int(plan.rng(*key, "seed").integers(2**31))
-    asked = tuple(name for name in of.checks if name in QUICK_CHECKS)
+    made = QUICK_CHECKS if world.pupils is None else (*QUICK_CHECKS, *PUPIL_CHECKS)
+    asked = tuple(name for name in of.checks if name in made)
     tested = tuple(each for each in of.outcomes if each.role != "exploratory")
     of = of.model_copy(update={"checks": asked, "outcomes": tested, "seed": seed})
     fewer = layer.model_copy(update={"draws": min(layer.draws, DRAWS)})
@@ -70,13 +72,16 @@ def _draw(world: SchoolWorld, plan: Plan, number: int) -> DrawnSchools:
 
 
 def _checks(made: Estimate, study: DrawnSchools) -> tuple[CheckResult, ...]:
-    """In the plan's order. The power of the pre-trend test, on which no verdict depends, is left to one placebo."""
+    """In the plan's order. The power of the pre-trend test bears on no verdict, so one placebo and one judge do."""
     plan = study.plan
     found = {
         "allocation": lambda: allocation(made, study, plan),
-        "pre_trends": lambda: pre_trends_of(made, study, plan, draws=CHECK_DRAWS, placebos=1),
+        "pre_trends": lambda: pre_trends_of(made, study, plan, draws=CHECK_DRAWS, placebos=1, judges=1),
         "weights": lambda: weights(made, study, plan, draws=CHECK_DRAWS),
     }
+    if isinstance(study, DrawnPupils):
+        found["exits"] = lambda: exits(made, study, plan)
+        found["spill_over"] = lambda: spill_over(made, study, plan)
     return tuple(result for name in plan.checks for result in found[name]())
 
 

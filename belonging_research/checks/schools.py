@@ -9,22 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from belonging_research.checks.breaking import NOTHING_TO_BREAK
 from belonging_research.checks.county import answer, in_words, moved
 from belonging_research.checks.result import CheckResult, Severity, Status
 from belonging_research.errors import EstimateError, FindingError, PanelError
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.staggered import (
-    group_time_effects,
     imputation,
     lee_bounds,
+    overall_value,
     pre_trends,
     sun_abraham,
     weightings_apart,
 )
-from belonging_research.panel.schools import SchoolPanel, SchoolPanels, SchoolStudy
+from belonging_research.panel.schools import PupilPanels, SchoolPanel, SchoolPanels, SchoolStudy
 from belonging_research.plan import Plan
 from belonging_research.tables.register_codes import CODE_BRIDGES
 
@@ -53,13 +51,13 @@ def allocation(estimate: Estimate, study: SchoolPanels, plan: Plan) -> tuple[Che
 
 
 def pre_trends_of(
-    estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int = 999, placebos: int = 60
+    estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int = 999, placebos: int = 60, judges: int = 199
 ) -> tuple[CheckResult, ...]:
     """Serious: those that started moved apart from the others before they started; with the power of asking.
 
-    Joint test of the half-terms before the start by permuting starts, ``draws`` times. Its power, from ``placebos``,
-    is that of a drift that makes the smallest effect of interest by the last half-term; conditioning on a pass can
-    worsen bias (Roth 2022), so the interval is shown whatever comes of it. Of events, their rate is tested.
+    Joint test of the half-terms before the start by permuting starts, ``draws`` times. Its power, from ``placebos``
+    and ``judges``, is that of a drift that makes the smallest effect of interest by the last half-term; conditioning on
+    a pass can worsen bias (Roth 2022), so the interval is shown whatever comes of it. Of events, their rate is tested.
     """
     name, panel = "pre_trends", study.panel(estimate.outcome)
     drift = _as_rate(plan.outcome(estimate.outcome).sesoi, estimate, panel)
@@ -67,6 +65,7 @@ def pre_trends_of(
         found = pre_trends(
             panel, drift=drift, rng=plan.rng("pre_trends", estimate.outcome),
             comparison=study.layer.comparison, anticipation=study.layer.anticipation, draws=draws, placebos=placebos,
+            judges=judges,
         )  # fmt: skip
     except EstimateError as fault:
         return (answer(name, "no_test", "serious", f"No trend before the start could be tested: {fault}"),)
@@ -84,8 +83,13 @@ def pre_trends_of(
     return (answer(name, status, "serious", sentence, value=found.p_value, limit=PRE_TREND_P, power=found.power),)
 
 
-def exits(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
-    """Serious: at worst or at best for the pupils who left the data, a noticed effect changes its sign (Lee 2009)."""
+def exits(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: at worst or at best for the pupils who left, a noticed effect may be none or the other way round.
+
+    Lee's (2009) bounds are of the estimate, and chance is beside them (Imbens & Manski 2004): the check fails where the
+    interval that noticed the effect reaches none once it is moved to either bound. Asking only whether the estimate
+    changes its sign would let pass what leavers and chance made together: a noticed estimate is far from none.
+    """
     name = "exits"
     if estimate.outcome != ABSENCE:
         return _not_built(name, "what pupils who left could hide")
@@ -93,13 +97,15 @@ def exits(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResu
         sentence = f"No difference was noticed that those who left could undo: {NOTHING_TO_BREAK}."
         return (answer(name, "no_test", "caution", sentence),)
     low, high = lee_bounds(study, estimate.value)
-    fails = low <= 0 <= high
+    ends = estimate.intervals[f"{round(1 - plan.alpha(max(estimate.post)), 12):g}"]
+    reach = (ends[0] + low - estimate.value, ends[1] + high - estimate.value)
+    fails = reach[0] <= 0 <= reach[1]
     sentence = (
         "Had the pupils who left the data from one side more than from the other been those with most or with least "
-        f"absence, the estimate would lie between {_signed(low)} and {_signed(high)}"
-        + ("; its direction is then not known." if fails else ", on the same side of none.")
+        f"absence, the estimate would lie between {_signed(low)} and {_signed(high)}, and its range of chance "
+        + ("would reach none; its direction is then not known." if fails else "on the same side of none.")
     )
-    worst = min(abs(low), abs(high)) if not fails else 0.0
+    worst = min(abs(each) for each in reach) if not fails else 0.0
     return (answer(name, "fail" if fails else "pass", "serious", sentence, value=worst),)
 
 
@@ -119,13 +125,13 @@ def code_bridge_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[
     return (moved(name, shifts[words], limit, sentence),)
 
 
-def spill_over(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckResult, ...]:
+def spill_over(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S."""
     name, limit = "spill_over", plan.outcome(estimate.outcome).sesoi / 2
     if estimate.outcome != ABSENCE:
         return _not_built(name, "how far pupils who changed pyramid move it")
     try:
-        shift = _value(study.absence_of_stayers(), study) - _value(study.absence(), study)
+        shift = _value(study.absence_of_stayers(), study) - _value(study.panel(ABSENCE), study)
     except (PanelError, EstimateError) as fault:
         return (answer(name, "no_test", "serious", f"Spill-over by pupils who moved could not be tested: {fault}"),)
     moves = in_words(shift, estimate.unit)
@@ -222,11 +228,7 @@ def run_school_checks(estimate: Estimate, study: SchoolStudy) -> tuple[CheckResu
 
 def _value(panel: SchoolPanel, study: SchoolPanels) -> float:
     """The overall effect alone, in the outcome's unit."""
-    found = group_time_effects(
-        panel, rng=np.random.default_rng(0), comparison=study.layer.comparison, anticipation=study.layer.anticipation,
-        draws=1,
-    )  # fmt: skip
-    return found.overall.value
+    return overall_value(panel, comparison=study.layer.comparison, anticipation=study.layer.anticipation)
 
 
 def _not_built(name: str, what: str) -> tuple[CheckResult, ...]:

@@ -29,7 +29,7 @@ from belonging_research.estimators.staggered.other_estimators import (
     two_way_fixed_effects,
 )
 from belonging_research.estimators.staggered.pre_trends import PreTrends, pre_trends
-from belonging_research.estimators.staggered.weighing import WeightingsApart, weightings_apart
+from belonging_research.estimators.staggered.weighing import WeightingsApart, overall_value, weightings_apart
 
 __all__ = [
     "ExactRatio",
@@ -47,6 +47,7 @@ __all__ = [
     "group_time_effects",
     "imputation",
     "lee_bounds",
+    "overall_value",
     "pre_trends",
     "promised_ratios",
     "ratio_effect",

@@ -102,6 +102,24 @@ def cluster_adoption(study: Staggered) -> Ints:
     return first
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sides:
+    """One cell under B allocations: who is treated and who control (B, C), weights ``own`` and their ``change`` (C, Y)
+    where the block has both half-terms, sums (B, Y) of control and of treated weights, where ``supported``, and the
+    comparison's ``mean`` change (B, Y). ``att`` and ``weight`` (B,) as in :class:`CellEffects`."""
+
+    treated: Floats
+    control: Floats
+    own: Floats
+    change: Floats
+    n_control: Floats
+    n_treated: Floats
+    supported: Floats
+    mean: Floats
+    att: Floats
+    weight: Floats
+
+
 def cell_effects(
     sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
 ) -> CellEffects:
@@ -109,28 +127,50 @@ def cell_effects(
     att, weight = np.full((2, len(adoption), len(cells)), np.nan)
     shares, influence = np.zeros((2, *adoption.shape, len(cells)))
     for m, cell in enumerate(cells):
-        treated = (adoption == cell.group).astype(np.float64)
-        control = controls(adoption, cell, comparison=comparison, anticipation=anticipation).astype(np.float64)
-        usable = sums.open[:, cell.time] & sums.open[:, cell.base]
-        own = np.where(usable, sums.weights, 0.0)
-        change = np.where(usable, sums.outcomes[:, :, cell.time] - sums.outcomes[:, :, cell.base], 0.0)
-        n_control = control @ own
-        supported = (n_control > 0).astype(np.float64)
-        n_treated = (treated @ own) * supported
-        weight[:, m] = n_treated.sum(axis=1)
-        mean = (control @ change) / np.where(n_control > 0, n_control, 1.0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            att[:, m] = ((treated @ change) * supported - n_treated * mean).sum(axis=1) / weight[:, m]
-            total = np.where(weight[:, m] > 0, weight[:, m], np.nan)
+        side = _sides(sums, adoption, cell, comparison, anticipation)
+        att[:, m], weight[:, m] = side.att, side.weight
         # Each cluster's change beyond what the comparison's mean change predicts, summed over blocks: as products of
         # small matrices, since there are thousands of allocations.
-        known, ratio = mean * supported, n_treated / np.where(n_control > 0, n_control, 1.0)
-        held = supported @ own.T
-        shares[:, :, m] = treated * held
-        gains = treated * (supported @ change.T - known @ own.T - np.nan_to_num(att[:, m])[:, None] * held)
-        losses = control * ((supported * ratio) @ change.T - (known * ratio) @ own.T)
-        influence[:, :, m] = np.nan_to_num((gains - losses) / total[:, None])
+        known, ratio = side.mean * side.supported, side.n_treated / np.where(side.n_control > 0, side.n_control, 1.0)
+        change, own = side.change.T, side.own.T
+        held = side.supported @ own
+        shares[:, :, m] = side.treated * held
+        gains = side.treated * (side.supported @ change - known @ own - np.nan_to_num(side.att)[:, None] * held)
+        losses = side.control * ((side.supported * ratio) @ change - (known * ratio) @ own)
+        # Without anybody who is compared a cell adds nothing to any error.
+        total = np.where(side.weight > 0, side.weight, np.inf)
+        influence[:, :, m] = (gains - losses) / total[:, None]
     return CellEffects(att=att, weight=np.nan_to_num(weight), shares=shares, influence=influence)
+
+
+def overall_values(
+    sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
+) -> Floats:
+    """Overall effects (B,) of cells that are all post, as :func:`overall_effects` has them, without their errors."""
+    sides = [_sides(sums, adoption, cell, comparison, anticipation) for cell in cells]
+    att = np.stack([side.att for side in sides], axis=1)
+    weight = np.stack([side.weight for side in sides], axis=1)
+    found: Floats = (np.nan_to_num(att) * weight).sum(axis=1) / weight.sum(axis=1)
+    return found
+
+
+def _sides(sums: ClusterSums, adoption: Ints, cell: Cell, comparison: Comparison, anticipation: int) -> _Sides:
+    treated = (adoption == cell.group).astype(np.float64)
+    control = controls(adoption, cell, comparison=comparison, anticipation=anticipation).astype(np.float64)
+    usable = sums.open[:, cell.time] & sums.open[:, cell.base]
+    own = np.where(usable, sums.weights, 0.0)
+    change = np.where(usable, sums.outcomes[:, :, cell.time] - sums.outcomes[:, :, cell.base], 0.0)
+    n_control = control @ own
+    supported = (n_control > 0).astype(np.float64)
+    n_treated = (treated @ own) * supported
+    weight = n_treated.sum(axis=1)
+    mean = (control @ change) / np.where(n_control > 0, n_control, 1.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        att = ((treated @ change) * supported - n_treated * mean).sum(axis=1) / weight
+    return _Sides(
+        treated=treated, control=control, own=own, change=change, n_control=n_control, n_treated=n_treated,
+        supported=supported, mean=mean, att=att, weight=weight,
+    )  # fmt: skip
 
 
 def controls(adoption: Ints, cell: Cell, *, comparison: Comparison, anticipation: int) -> Bools:

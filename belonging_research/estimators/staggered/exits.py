@@ -6,11 +6,10 @@ import numpy as np
 
 from belonging_research.errors import EstimateError
 from belonging_research.estimators.weights import Floats
-from belonging_research.outcomes.school_periods import pupil_absence, still_expected
-from belonging_research.panel.schools import SchoolStudy
+from belonging_research.panel.schools import ABSENCE, PupilPanels
 
 
-def lee_bounds(study: SchoolStudy, value: float) -> tuple[float, float]:
+def lee_bounds(study: PupilPanels, value: float) -> tuple[float, float]:
     """(low, high) of an effect on overall absence had those who left on one side alone been the extremes.
 
     Lee (2009): the side that kept more of its pupils is trimmed by the difference, once of its most and once of its
@@ -20,34 +19,20 @@ def lee_bounds(study: SchoolStudy, value: float) -> tuple[float, float]:
 
     Raises :class:`EstimateError` where a side has nobody left.
     """
-    panel = study.absence()
-    schools = {urn: start is not None for urn, start in zip(panel.schools, panel.adoption, strict=True)}
-    last = _last(panel.periods)
-    # Who is past the age that counts did not leave, and is on neither side.
-    expected = still_expected(study.cohort(), baseline=study.baseline, last=last)
-    homes = study.engine.to_pyarrow(expected.select("urn"))["urn"].to_pylist()
-    sides = [schools[str(urn)] for urn in homes if str(urn) in schools]
-    at_start = {True: float(sum(sides)), False: float(len(sides) - sum(sides))}
-    rows = pupil_absence(study.register.counts, expected, baseline=study.baseline, last=last)
-    found = study.engine.to_pyarrow(rows)
-    known = np.array([str(urn) in schools for urn in found["urn"].to_pylist()])
-    side = np.array([schools.get(str(urn), False) for urn in found["urn"].to_pylist()])
-    absent, possible, there = (found[name].to_numpy() for name in ("absent", "possible", "still_there"))
-    kept = {each: float((there & known & (side == each)).sum()) / max(at_start[each], 1.0) for each in (True, False)}
+    panel, pupils = study.panel(ABSENCE), study.followed()
+    starts = {urn: start is not None for urn, start in zip(panel.schools, panel.adoption, strict=True)}
+    known = np.isin(pupils.schools, list(starts))
+    side = np.isin(pupils.schools, [urn for urn, start in starts.items() if start])
+    at_start = {each: known & (side == each) for each in (True, False)}
+    kept = {each: float(own.sum() and pupils.there[own].mean()) for each, own in at_start.items()}
     if not min(kept.values()) > 0:
         raise EstimateError("nobody of one side is still in the data; what those who left could hide has no bound")
     more = kept[True] >= kept[False]
     share = 1 - kept[not more] / kept[more]
-    own = known & (side == more) & (possible > 0)
-    falls, rises = _trimmed(absent[own].astype(float), possible[own].astype(float), share)
+    own = known & (side == more) & (pupils.possible > 0)
+    falls, rises = _trimmed(pupils.absent[own], pupils.possible[own], share)
     moved = (falls, rises) if more else (-rises, -falls)
     return value + moved[0], value + moved[1]
-
-
-def _last(periods: tuple[str, ...]) -> tuple[str, int]:
-    """``"2025/26 HT6"`` to its year and number."""
-    year, half = periods[-1].split(" HT")
-    return year, int(half)
 
 
 def _trimmed(absent: Floats, possible: Floats, share: float) -> tuple[float, float]:

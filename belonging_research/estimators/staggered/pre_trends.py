@@ -89,13 +89,14 @@ def pre_trends(
     weights: Weighting = "pupils",
     draws: int = 999,
     placebos: int = 60,
+    judges: int = _JUDGES,
 ) -> PreTrends:
     """Joint pre-trend test by randomisation over the recorded allocation, with its power against a linear ``drift``.
 
     The statistic is the largest |t| of up to ``most_leads`` last leads before the reference (-1 less the
     anticipation): all are 0 if none strays. ``drift``: the smallest effect of interest, reached by the last half-term
     after a start. For the power ``placebos`` allocations are taken for the real one, their starters made to drift, and
-    others judge them; the smaller share of the two signs.
+    ``judges`` others judge them; the smaller share of the two signs.
 
     Raises :class:`EstimateError` as :func:`estimate_schools`, where no lead has a comparison, or drift or placebos are
     not above 0.
@@ -133,7 +134,7 @@ def pre_trends(
         alpha=alpha,
         drift=drift,
         slope=slope,
-        power=_power(measured, sums, rows[: _JUDGES + 1], placebos, study.last, slope, alpha),
+        power=_power(measured, sums, rows[: judges + 1], placebos, study.last, slope, alpha),
         n_reference=len(found.others),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from belonging_research.errors import EstimateError
 from belonging_research.estimators.staggered.allocation import allocations, stratum_of
 from belonging_research.estimators.staggered.cells import (
     ClusterSums,
@@ -14,12 +15,26 @@ from belonging_research.estimators.staggered.cells import (
     cells_of,
     cluster_adoption,
     cluster_sums,
+    overall_values,
 )
 from belonging_research.estimators.staggered.conversion import Ints, staggered
 from belonging_research.estimators.staggered.detecting import without_effect
-from belonging_research.estimators.staggered.randomisation import overall_under
 from belonging_research.estimators.weights import Floats
 from belonging_research.panel.schools import WEIGHTINGS, SchoolPanel, Weighting
+
+
+def overall_value(panel: SchoolPanel, *, comparison: Comparison = "not_yet_treated", anticipation: int = 0) -> float:
+    """The overall effect that :func:`estimate_schools` judges, alone, in the outcome's unit.
+
+    Raises :class:`EstimateError` where starts differ within a pyramid or nothing can be compared.
+    """
+    study = staggered(panel, anticipation=anticipation)
+    cells = cells_of(study, anticipation=anticipation, universal=True, only_post=True)
+    if not cells:
+        raise EstimateError(f"{panel.outcome}: no half-term after a start has a school that had not started")
+    own = cluster_adoption(study)[None]
+    found = overall_values(cluster_sums(study), own, cells, comparison=comparison, anticipation=anticipation)
+    return float(found[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +80,7 @@ def weightings_apart(
     cells = cells_of(studies[0], anticipation=anticipation, universal=True, only_post=True)
 
     def overall(sums: ClusterSums, among: Ints) -> Floats:
-        return overall_under(sums, among, cells, comparison=comparison, anticipation=anticipation)[0]
+        return overall_values(sums, among, cells, comparison=comparison, anticipation=anticipation)
 
     effect = float(overall(cluster_sums(studies[WEIGHTINGS.index("pupils")]), rows[:1])[0])
     left = np.stack([overall(without_effect(study, effect), rows) for study in studies])

@@ -4,15 +4,31 @@ Imported by its own name: it brings a query engine, which the county layer does 
 """
 
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
-from belonging_research.panel.schools.shape import WEIGHTINGS, LeftOut, SchoolPanel, Weighting, panel_of_arrays
+from belonging_research.panel.schools.shape import (
+    WEIGHTINGS,
+    FollowedPupils,
+    LeftOut,
+    SchoolPanel,
+    Weighting,
+    panel_of_arrays,
+)
 from belonging_research.panel.schools.starts import Starts, half_term_label, starts_of
-from belonging_research.panel.schools.study import ABSENCE, EVENTS, SchoolPanels, SchoolStudy, study_schools
+from belonging_research.panel.schools.study import (
+    ABSENCE,
+    EVENTS,
+    PupilPanels,
+    SchoolPanels,
+    SchoolStudy,
+    study_schools,
+)
 
 __all__ = [
     "ABSENCE",
     "EVENTS",
     "WEIGHTINGS",
+    "FollowedPupils",
     "LeftOut",
+    "PupilPanels",
     "Register",
     "SchoolPanel",
     "SchoolPanels",

@@ -94,6 +94,21 @@ class SchoolPanel:
         return scaled
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FollowedPupils:
+    """Pupils of the fixed cohort who are still of an age that counts at the panel's end; arrays (pupils,).
+
+    ``schools``: baseline school, as a panel names it; ``absent``, ``possible``: half-days after the baseline year, at
+    whatever school; ``there``: with a mark in the panel's last half-term or later. Who has no mark at all after the
+    baseline year has no half-days and is not there.
+    """
+
+    schools: NDArray[np.str_]
+    absent: Floats
+    possible: Floats
+    there: NDArray[np.bool_]
+
+
 def panel_of_arrays(
     *,
     outcome: str,

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import ibis
+import numpy as np
 from ibis.expr.types import Table
 
 from belonging_research.errors import PanelError
 from belonging_research.outcomes.engine import council_tables, open_chosen_engine
 from belonging_research.outcomes.measured import measured_folder, write_measured_sessions
 from belonging_research.outcomes.registers import bridged
-from belonging_research.outcomes.school_periods import pupil_cohort
+from belonging_research.outcomes.school_periods import pupil_absence, pupil_cohort, still_expected
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
-from belonging_research.panel.schools.shape import SchoolPanel
+from belonging_research.panel.schools.shape import FollowedPupils, SchoolPanel
 from belonging_research.plan import Plan, SchoolLayer
 from belonging_research.sources.council import CouncilExtract
 from belonging_research.tables.years import first_year
@@ -35,7 +36,7 @@ class SchoolPanels(Protocol):
     """What an estimate of schools needs: a plan's school layer, academic years and a panel an outcome.
 
     ``plan`` is :attr:`Plan.of_schools`. A council's extract gives it (:class:`SchoolStudy`), and so does a made-up
-    county of schools without pupils.
+    county of schools.
     """
 
     @property
@@ -52,6 +53,16 @@ class SchoolPanels(Protocol):
 
     def panel(self, outcome: str) -> SchoolPanel:
         """The primary panel of an outcome."""
+
+
+class PupilPanels(SchoolPanels, Protocol):
+    """What checks of pupils who leave or move need besides: a followed cohort's pupils, and those who stayed."""
+
+    def absence_of_stayers(self) -> SchoolPanel:
+        """Overall absence of the cohort without pupils who were later in a school of another pyramid."""
+
+    def followed(self) -> FollowedPupils:
+        """The cohort's pupils, with what each missed since the baseline year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,6 +126,10 @@ class SchoolStudy:
         """As :meth:`absence`, without pupils who had marks in a school of another pyramid since January of the base."""
         return self.once("stayers", lambda: self._cohort(self._without_movers()))
 
+    def followed(self) -> FollowedPupils:
+        """The cohort's pupils who are still of an age that counts, in the order of their codes."""
+        return self.once("followed", self._followed)
+
     def enrolments_absence(self) -> SchoolPanel:
         """Overall absence of everybody on roll, by the school they are at: what a school's own figures show."""
         return self.once("enrolments", lambda: school_panel(self.register, periods=self.periods))
@@ -127,6 +142,26 @@ class SchoolStudy:
             register, periods=self.periods, baseline=self.baseline, destinations=self.tables["destinations"],
             cohort=self.cohort(),
         )  # fmt: skip
+
+    def _followed(self) -> FollowedPupils:
+        year, half = self.absence().periods[-1].split(" HT")
+        # Who is past the age that counts did not leave, and is not asked after.
+        last = (year, int(half))
+        expected = still_expected(self.cohort(), baseline=self.baseline, last=last)
+        marks = pupil_absence(self.register.counts, expected, baseline=self.baseline, last=last).drop("urn")
+        rows = expected.select("pupil", "urn").left_join(marks, "pupil")
+        # Nobody's half-days are missing here: without a mark there are none.
+        rows = rows.select(
+            "pupil", "urn", absent=rows.absent.fill_null(0), possible=rows.possible.fill_null(0),
+            there=rows.still_there.fill_null(False),
+        ).order_by("pupil")  # fmt: skip
+        found = self.engine.to_pyarrow(rows)
+        return FollowedPupils(
+            schools=np.array([str(urn) for urn in found["urn"].to_pylist()]),
+            absent=found["absent"].to_numpy().astype(np.float64),
+            possible=found["possible"].to_numpy().astype(np.float64),
+            there=found["there"].to_numpy().astype(bool),
+        )
 
     def _without_movers(self) -> Register:
         own = self.register

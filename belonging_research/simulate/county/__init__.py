@@ -2,6 +2,7 @@
 
 from belonging_research.simulate.county.checked import write_checked_county, write_simulated_county
 from belonging_research.simulate.county.county import County, draw_county
+from belonging_research.simulate.county.followed import PupilPaths, SimulatedCohort, draw_cohort
 from belonging_research.simulate.county.raw import RawCounty, write_county_as_councils_have_it
 from belonging_research.simulate.county.school_panel import SimulatedPanel, draw_school_panel
 from belonging_research.simulate.county.truth import CountyTruth, TruthCell, read_county_truth
@@ -12,9 +13,12 @@ __all__ = [
     "County",
     "CountyTruth",
     "CountyWorld",
+    "PupilPaths",
     "RawCounty",
+    "SimulatedCohort",
     "SimulatedPanel",
     "TruthCell",
+    "draw_cohort",
     "draw_county",
     "draw_school_panel",
     "read_county_truth",

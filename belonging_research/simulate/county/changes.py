@@ -56,6 +56,10 @@ def draw_changes(world: CountyWorld, schools: Schools, rng: np.random.Generator)
     rates = np.array([PHASE_RATE[phase] for phase in schools.phase])
     sizes = np.minimum(world.school_change_sd / 100 / _yearly_change_sd() / rates, 0.4)
     deviations = mixed * sizes[:, None]
+    if world.passing_year_sd:
+        odd = rng.normal(0, world.passing_year_sd / 100, (world.n_pyramids, world.n_periods))
+        odd = np.vstack([odd, np.zeros((1, world.n_periods))])[schools.pyramid]
+        deviations += odd.repeat(HALF_TERMS, axis=1) / rates[:, None]
     start = _draw_starts(world, deviations, schools, rng)
     levels = np.log(year_levels(world)).repeat(HALF_TERMS)
     log_absence = deviations - sizes[:, None] ** 2 / 2 + levels

@@ -101,7 +101,7 @@ def draw_pupils(world: CountyWorld, schools: Schools, rng: np.random.Generator) 
         in_special=(sen == "E") & (rng.random(n) < 0.32),
         arrives=arrives,
         arrives_midyear=rng.random(n) < 0.5,
-        frailty=_draw_frailty(n, years, rng),
+        frailty=draw_frailty(n, years, rng),
         proneness=rng.gamma(_PRONE, 1 / _PRONE, n),
         isolates=rng.random(n) < _ISOLATE,
     )
@@ -139,7 +139,7 @@ def _draw_found(world: CountyWorld, is_carer: NDArray[np.bool_], rng: np.random.
     return found
 
 
-def _draw_frailty(n: int, years: int, rng: np.random.Generator) -> Floats:
+def draw_frailty(n: int, years: int, rng: np.random.Generator) -> Floats:
     """(n, years) Student's t, the same pupil's years correlated: a normal autoregression over a lasting spread."""
     spread = np.sqrt(rng.chisquare(_FREEDOM, n) / _FREEDOM)
     found = np.empty((n, years))

@@ -13,7 +13,7 @@ from belonging_research.simulate.county.changes import Changes
 from belonging_research.simulate.county.pupils import Pupils, usual_absence
 from belonging_research.simulate.county.removals import BY_YEAR_GROUP, Removed, draw_removed
 from belonging_research.simulate.county.school_days import TEACHING_DAYS, school_days
-from belonging_research.simulate.county.schools import TIERS, YEAR_GROUPS, Schools
+from belonging_research.simulate.county.schools import TIERS, YEAR_GROUPS, Schools, at_year_group, draw_entry
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, CountyWorld
 
 NO_SCHOOL = -1
@@ -176,14 +176,7 @@ def _september(drawing: _Drawing, school: Ints, period: int) -> _Year:
 def _place(drawing: _Drawing, pupil: Ints, year_group: Ints, pyramid: Ints) -> Ints:
     """A school of each pupil's pyramid for the year group; a special school for those in one."""
     schools, rng = drawing.schools, drawing.rng
-    last = np.array([TIERS[tier][1] for tier in schools.tier])
-    found = np.empty(len(pupil), np.int64)
-    for at in np.unique(pyramid):
-        own = np.flatnonzero(pyramid == at)
-        entry = schools.entry(int(at))
-        found[own] = rng.choice(entry, len(own), p=schools.weight[entry] / schools.weight[entry].sum())
-    for _ in range(2):  # at most two tiers above the first
-        found = np.where(year_group > last[found], schools.follows[found], found)
+    found = at_year_group(schools, draw_entry(schools, pyramid, rng), year_group)
     special = np.flatnonzero(schools.tier == "special")
     shares = schools.weight[special] / schools.weight[special].sum()
     return np.where(drawing.pupils.in_special[pupil], rng.choice(special, len(pupil), p=shares), found)

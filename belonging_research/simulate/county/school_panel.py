@@ -5,7 +5,8 @@ lasting levels, what schools' absence does by itself, starts, effects by event t
 of suspensions. Not shared: pupils. What they add to a school's rate is two normal terms, whose sizes were measured on
 whole counties without changes of their own (`tests/test_county_simulated.py` holds the two side by side): who is on
 roll, which lasts with the pupils, and the chance of a half-term. Suspensions are Poisson given a gamma multiplier that
-lasts likewise. Worlds whose trap is in the pupils (leavers, movers, carers, survey) need the whole county.
+lasts likewise. Worlds whose trap is in the pupils need these: leavers and movers of a cohort are in :mod:`followed`,
+carers and the survey in the whole county.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from belonging_research.simulate.county.worlds import HALF_TERMS, CountyWorld
 
 # Measured, relative to a school's rate and for one pupil: divide by the root of the pupils.
 _ROLL_SD, _ROLL_PERSISTENCE = 1.32, 0.70  # who is on roll, from one year to the next
-_CHANCE_SD = 1.04  # of a half-term
-_POSSIBLE_A_DAY = 1.985  # half-days possible on a school day on roll
+CHANCE_SD = 1.04  # of a half-term
+POSSIBLE_A_DAY = 1.985  # half-days possible on a school day on roll
 _FSM_OF_ABSENCE = 0.33  # share of absent half-days that are of pupils ever eligible for free school meals
 # Share of absent half-days of pupils who miss at least so much.
 _ABOVE = ((0.0, 0.1, 0.3, 0.5, 0.7, 0.97), (1.0, 0.60, 0.27, 0.17, 0.11, 0.0))
@@ -87,15 +88,21 @@ def draw_school_panel(world: CountyWorld, rng: np.random.Generator) -> Simulated
     if world.high_absence_leavers or world.movers_to_untreated:
         raise PlanError(f"world {world.name}: its leavers and movers are pupils, so draw the whole county instead.")
     schools = draw_schools(world, rng)
-    changes = draw_changes(world, schools, rng)
+    return panel_of_schools(world, schools, draw_changes(world, schools, rng), rng)
+
+
+def panel_of_schools(
+    world: CountyWorld, schools: Schools, changes: Changes, rng: np.random.Generator
+) -> SimulatedPanel:
+    """As :func:`draw_school_panel`, of schools and changes that are drawn already."""
     own = np.flatnonzero(schools.mainstream)
     sizes = expected_sizes(schools.tier, schools.pyramid, schools.weight, schools.pyramid_weight)[own]
     on_roll = world.n_pupils * sizes / sizes.sum()
     groups = np.array([TIERS[tier] for tier in schools.tier])[own]
     # Reception is not counted: aged 4 on 31 August.
     pupils = on_roll * (1 - (groups[:, 0] == 0) / (groups[:, 1] - groups[:, 0] + 1))
-    days, season = _calendar(world)
-    possible = np.rint(_POSSIBLE_A_DAY * pupils[:, None] * days).astype(np.int64)
+    days, season = calendar_of(world)
+    possible = np.rint(POSSIBLE_A_DAY * pupils[:, None] * days).astype(np.int64)
     untreated, actual = _absence(world, schools, changes, own, pupils, season, rng)
     would, happened = _suspensions(world, schools, changes, own, on_roll, days, rng)
     starts = np.array([-1 if at is None else at for at in (*world.treated_starts, None)])
@@ -115,7 +122,7 @@ def draw_school_panel(world: CountyWorld, rng: np.random.Generator) -> Simulated
     )
 
 
-def _calendar(world: CountyWorld) -> tuple[Floats, Floats]:
+def calendar_of(world: CountyWorld) -> tuple[Floats, Floats]:
     """(half-terms,) days with pupils, and the mean of the season over them."""
     days, season = [], []
     for period in world.periods:
@@ -142,7 +149,7 @@ def _absence(
     for at in range(1, world.n_periods):
         roll[:, at] = _ROLL_PERSISTENCE * roll[:, at - 1] + np.sqrt(1 - _ROLL_PERSISTENCE**2) * roll[:, at]
     relative = 1 + _ROLL_SD * roll.repeat(HALF_TERMS, axis=1) / root
-    relative += _CHANCE_SD * rng.normal(size=relative.shape) / root
+    relative += CHANCE_SD * rng.normal(size=relative.shape) / root
     level = np.array([PHASE_RATE[phase] for phase in schools.phase[own]]) * np.exp(schools.level[own])
     expected = level[:, None] * np.exp(changes.log_absence[own]) * season
     untreated = np.clip(expected * relative, 0.005, 0.6)

@@ -12,6 +12,7 @@ from belonging_research.simulate.councils import Floats, Ints
 from belonging_research.simulate.county.worlds import CountyWorld
 
 YEAR_GROUPS = 12  # Reception, written 0, to Year 11
+FIRST_SECONDARY = 7  # aged 11
 # First and last year group by tier. Dorset has both systems: pupils move at 4 to 5 and 8 to 9, or at 6 to 7.
 TIERS: dict[str, tuple[int, int]] = {
     "primary": (0, 6),
@@ -96,6 +97,24 @@ def draw_schools(world: CountyWorld, rng: np.random.Generator) -> Schools:
         pyramid_weight=pyramid_weight,
         deprivation=rng.lognormal(0, 0.35, world.n_pyramids),
     )
+
+
+def draw_entry(schools: Schools, pyramid: Ints, rng: np.random.Generator) -> Ints:
+    """(pupils,) place of the school at which each pupil of a pyramid (pupils,) begins, by the schools' weights."""
+    found = np.empty(len(pyramid), np.int64)
+    for at in np.unique(pyramid):
+        own = np.flatnonzero(pyramid == at)
+        entry = schools.entry(int(at))
+        found[own] = rng.choice(entry, len(own), p=schools.weight[entry] / schools.weight[entry].sum())
+    return found
+
+
+def at_year_group(schools: Schools, school: Ints, year_group: Ints) -> Ints:
+    """(pupils,) place of the school of a year group, 0 to 11, to which pupils who were at ``school`` have gone on."""
+    last = np.array([TIERS[tier][1] for tier in schools.tier])
+    for _ in range(2):  # at most two tiers above the first
+        school = np.where(year_group > last[school], schools.follows[school], school)
+    return school
 
 
 def expected_sizes(tier: NDArray[np.str_], pyramid: Ints, weight: Floats, pyramid_weight: Floats) -> Floats:

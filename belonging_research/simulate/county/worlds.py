@@ -31,12 +31,14 @@ class CountyWorld:
     ``suspension_ratio``: share of suspensions that still happen at treated schools (at most 1).
     ``timing``: pyramids by lot, or those first whose absence had risen most in the year before (regression to the
     mean). ``school_change_sd``: SD between schools, in percentage points, of the change of a school's expected
-    absence from one year to the next, the chance of pupils and days apart. ``common_trend``: log change a year of
-    absence in every school from the first start on. ``high_absence_leavers``: share of a treated school's roll, those
-    absent most, that leaves it in its first half-term; ``movers_to_untreated``: share of its pupils aged 11 or more a
-    year with a managed move to a never-treated pyramid. ``carers_identified``: what the number of young carers
-    identified a year is multiplied by from the first start. ``response``: share answering the survey among those
-    absent less than a tenth and the others. ``belonging_shift``: effect on belonging, in standard deviations.
+    absence from one year to the next, the chance of pupils and days apart. ``passing_year_sd``: SD between pyramids, in
+    percentage points, of what one academic year does to their schools' absence and the next takes back.
+    ``common_trend``: log change a year of absence in every school from the first start on.
+    ``high_absence_leavers``: share of a treated school's roll, those absent most, that leaves it in its first
+    half-term; ``movers_to_untreated``: share of its pupils aged 11 or more a year with a managed move to a
+    never-treated pyramid. ``carers_identified``: what the number of young carers identified a year is multiplied by
+    from the first start. ``response``: share answering the survey among those absent less than a tenth and the others.
+    ``belonging_shift``: effect on belonging, in standard deviations.
     Raises :class:`PlanError` for a share, ratio, effect or number of years that cannot be.
     ``fair`` says whether a design that compares groups of pyramids over time holds; ``catcher`` what ought to notice.
     """
@@ -57,6 +59,7 @@ class CountyWorld:
     fade: float = 0.0
     suspension_ratio: float = 1.0
     school_change_sd: float = 1.0
+    passing_year_sd: float = 0.0
     common_trend: float = 0.0
     high_absence_leavers: float = 0.0
     movers_to_untreated: float = 0.0
@@ -111,6 +114,9 @@ COUNTY_WORLDS: Mapping[str, CountyWorld] = MappingProxyType(
             replace(_CLEAN, name="only_the_severe", effect=-0.3, effect_from_absence=0.5),
             replace(_NULL, name="fewer_suspensions", suspension_ratio=0.7),
             replace(_NULL, name="by_need", timing="by_need", fair=False, catcher="base year"),
+            replace(
+                _NULL, name="odd_base_year", timing="by_need", passing_year_sd=0.5, fair=False, catcher="base year"
+            ),
             replace(_NULL, name="all_treated", share_never=0.0, common_trend=-0.08, catcher="unsupported cells"),
             replace(_NULL, name="high_absence_leavers", high_absence_leavers=0.01, catcher="fixed cohort and bounds"),
             replace(_NULL, name="movers_to_untreated", movers_to_untreated=0.02, catcher="flows between pyramids"),
