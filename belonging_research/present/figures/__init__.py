@@ -13,11 +13,12 @@ from belonging_research.disclosure import Cleared, vouch
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding
-from belonging_research.plan import OutcomePlan, Plan
+from belonging_research.plan import POLICIES, OutcomePlan, Plan
 from belonging_research.present import words_checks, words_council
 from belonging_research.present.checking import checked, is_without_checks
 from belonging_research.present.display import Picture
 from belonging_research.present.figures import (
+    beside,
     checks,
     detectable,
     interval,
@@ -32,7 +33,10 @@ from belonging_research.present.numbers import Scale, year
 from belonging_research.present.story import as_findings, scale_of, short_name, subject, tell
 from belonging_research.present.trends import MIX
 
-KINDS = ("twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing")
+KINDS = (
+    "twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing",
+    "beside",
+)  # fmt: skip
 
 
 def plot(
@@ -51,7 +55,8 @@ def plot(
     set beside them. ``outcomes``: several Findings.
     ``checks``: a Finding, all its checks on one picture; ``failed``: those that failed and have a number beside a
     limit. ``specifications``: a specification curve of ``outcome``. ``detectable``: a table of what could be noticed.
-    ``standing``: a table of every council's distance from what is expected, the treated one marked.
+    ``standing``: a table of every council's distance from what is expected, the treated one marked. ``beside``: a
+    table of a made-up county beside published figures.
     The title says the finding unless ``title`` is given. A twin or multiples of an outcome without figures say that.
 
     Raises
@@ -61,7 +66,7 @@ def plot(
     """
     makers = {
         "twin": _twin, "interval": _interval, "outcomes": _outcomes, "checks": _checks, "failed": _failed,
-        "detectable": _detectable, "standing": _standing,
+        "detectable": _detectable, "standing": _standing, "beside": _beside,
     }  # fmt: skip
     if kind not in KINDS:
         raise DisclosureError(f"no picture of kind {kind!r}; there is {', '.join(KINDS)}.")
@@ -226,6 +231,15 @@ def _standing(cleared: Cleared[Any], title: str | None) -> Drawing:
     primary = next(each for each in plan.outcomes if each.role == "primary")
     shown = f"{subject(primary.label)}: where {len(rows)} councils stand beside what their comparison predicts"
     return standing.draw(rows, title=title or shown, place=plan.place, sesoi=primary.sesoi, stamp=cleared.door.stamp)
+
+
+def _beside(cleared: Cleared[Any], title: str | None) -> Drawing:
+    table = cleared.value
+    if not isinstance(table, pa.Table) or not {"part", "line", "made_up", "published"} <= set(table.column_names):
+        raise DisclosureError("beside needs a table of made_up_beside_published.")
+    return beside.draw(
+        table.to_pylist(), title=title, decimals=POLICIES[cleared.policy].rate_decimals, stamp=cleared.door.stamp
+    )
 
 
 def _outcomes(cleared: Cleared[Any], title: str | None) -> Drawing:
