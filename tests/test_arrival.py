@@ -28,6 +28,7 @@ from belonging_research.panel.schools.arrival import (
     coverage_of_weeks,
     exits_by_destination,
     left_out_of_counts,
+    made_up_beside_published,
     register_and_exclusions,
     totals_beside_published,
     watched_marks,
@@ -35,7 +36,7 @@ from belonging_research.panel.schools.arrival import (
     without_counterpart,
 )
 from belonging_research.plan import Plan, read_plan
-from belonging_research.present import lint, tabulate
+from belonging_research.present import Picture, lint, tabulate
 from belonging_research.simulate.county import COUNTY_WORLDS, write_simulated_county
 from belonging_research.sources.council import CouncilExtract, ReceivedTable, read_council_extract
 from belonging_research.tables.council import COUNCIL_TABLES
@@ -54,6 +55,7 @@ OF_A_STUDY: tuple[Callable[[SchoolStudy | None], Arrived], ...] = (
     left_out_of_counts,
     watched_marks,
     exits_by_destination,
+    made_up_beside_published,
 )
 
 
@@ -636,7 +638,10 @@ def test_the_page_runs_and_reads_well(with_schools: bool, county: SchoolStudy) -
     for source in code:
         setup, _, last = source.partition("\n")
         exec(setup, space)
-        pages.append(eval(last, space).html)
+        shown = eval(last, space)
+        pages.append(
+            f"<p>{shown.title}. {shown.alt}</p>{shown.table.html}" if isinstance(shown, Picture) else shown.html
+        )
     assert len(pages) == len(OF_A_STUDY) + 1
     for page in [*pages, *(f"<p>{cell.source}</p>" for cell in cells if cell.cell_type == "markdown")]:
         assert lint(page, "council") == ()

@@ -22,7 +22,7 @@ from belonging_research.present.figures.canvas import (
 )
 
 _NAME, _ZERO, _END, _MADE_UP, _PUBLISHED = 0.06, 1.78, 3.42, 3.95, 4.5  # inches from the left, of one axes over all
-_LINE, _ROW, _HEAD, _KEY, _FOOT = 0.15, 0.07, 0.38, 0.50, 0.32
+_LINE, _ROW, _HEAD, _KEY, _FOOT = 0.16, 0.06, 0.38, 0.50, 0.32
 _HEADINGS = {
     "what": "Figure",
     "made_up": "Made-up county",
@@ -113,7 +113,7 @@ def _panel(axes: Axes, top: float, part: str, rows: Sequence[Row], decimals: int
 
 def _row(axes: Axes, at: float, row: Row, reach: float, decimals: int) -> None:
     made_up, published = row["made_up"], row["published"]
-    axes.text(_NAME, at, "\n".join(_name(row)), fontsize=9.5, va="center", linespacing=1.0)
+    axes.text(_NAME, at, "\n".join(_name(row)), fontsize=9.5, va="center", linespacing=1.15)
     axes.plot([_ZERO, _END], [at, at], color=FAINT, lw=0.5, zorder=0)
     theirs = _ZERO + published / reach * (_END - _ZERO)
     if made_up is not None:

@@ -61,6 +61,7 @@ def made_up_beside_published(study: SchoolStudy | None) -> Arrived:
     group, suspensions and permanent exclusions that stood over the January roll, how concentrated they are, and
     schools by phase; proportions, and events per pupil. One row that says so for any extract that is not made up.
     ``published`` of the concentration is of 2016/17, and free school meals of six years stand beside those of one.
+    Shares of a part add up, so that one which the door hides could be worked out: of nobody, and for no real extract.
     """
     if study is None:
         return arrived((), _COLUMNS, _COUNTS, nothing=NO_SCHOOLS)
