@@ -479,18 +479,20 @@ def test_those_who_left_go_on_as_if_they_had_not(tmp_path: Path) -> None:
     county = draw_county(world, np.random.default_rng(4))
     stayed, counts = had_nobody_left(county)
     moves, roll = county.moves, stayed.roll
-    gone = zip(moves.pupil[moves.at_start].tolist(), moves.first[moves.at_start].tolist(), strict=True)
-    left = dict(gone)
-    first = roll.period == moves.period[moves.at_start].min()
-    assert len(left) > 30 and set(roll.pupil.tolist()) == set(left)
-    assert all(
-        left[pupil] == day for pupil, day in zip(roll.pupil[first].tolist(), roll.first[first].tolist(), strict=True)
-    )
+    own = moves.at_start
+    left = {
+        pupil: (period, day)
+        for pupil, period, day in zip(
+            moves.pupil[own].tolist(), moves.period[own].tolist(), moves.first[own].tolist(), strict=True
+        )
+    }
+    rows = list(zip(roll.pupil.tolist(), roll.period.tolist(), roll.first.tolist(), strict=True))
+    of_age = {(p, at) for p, (since, _) in left.items() for at in range(since, 2) if at - county.pupils.entry[p] < 12}
+    assert len(left) > 30 and {(pupil, period) for pupil, period, _ in rows} == of_age
+    assert all(day == (left[pupil][1] if period == left[pupil][0] else 0) for pupil, period, day in rows)
     groups = roll.period - county.pupils.entry[roll.pupil]
     tiers = [TIERS[tier] for tier in county.schools.tier[roll.school]]
     assert all(low <= group <= high for group, (low, high) in zip(groups.tolist(), tiers, strict=True))
-    both = Counter(roll.pupil.tolist())
-    assert all(both[p] == 2 for p in left if county.pupils.entry[p] > -10 and moves.period[moves.pupil == p][0] == 0)
     truth = write_checked_county(world, tmp_path / "left", np.random.default_rng(4))
     possible, absent = (sum(int(c.sessions[:, :, at].sum()) for c in counts) for at in (0, 1))
     assert (sum(c.left_possible for c in truth.cells), sum(c.left_absent for c in truth.cells)) == (possible, absent)

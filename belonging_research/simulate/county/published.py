@@ -15,7 +15,7 @@ YEAR = "2022/23"  # of all figures below that name no other; the last for which 
 INTERACTIVE_TOOL = "DfE, Local authority interactive tool, April 2026"
 DISTRIBUTIONS = "DfE, Pupil absence in schools in England: distributions, July 2025"
 ATTENDANCE = "DfE, Pupil attendance in schools, 2022/23"
-EXCLUSIONS = "DfE, Permanent and fixed-period exclusions in England, 2016/17"
+EXCLUSIONS = "DfE, Suspensions and permanent exclusions in England, 2016/17"
 
 # INTERACTIVE_TOOL, per cent of possible half-days, all schools; 2025/26 is of daily registers up to July 2026 (DfE,
 # Pupil attendance in schools), since the year's own was not out.
