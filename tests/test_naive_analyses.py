@@ -35,7 +35,7 @@ LEAVERS = replace(
     high_absence_leavers=0.03, school_change_sd=0.0,
 )  # fmt: skip
 OLDER = replace(
-    COUNTY_WORLDS["nothing_happened"], n_pupils=13_000, n_schools=90, n_pyramids=22, first_period=2024, n_periods=2,
+    COUNTY_WORLDS["nothing_happened"], n_pupils=12_000, n_schools=90, n_pyramids=22, first_period=2024, n_periods=2,
     school_change_sd=0.0,
 )  # fmt: skip
 # Of a mean of seven: exceeded by chance once in 50 by Student’s t with 6 degrees of freedom.
@@ -57,7 +57,7 @@ def a_plan(base: str, post: str) -> Plan:
     """The shipped plan over two years, with fewer allocations: their number judges, and moves no estimate."""
     plan = load_plan("simulated_county")
     assert plan.schools is not None
-    layer = plan.schools.model_copy(update={"baseline": base, "post": (post,), "draws": 199})
+    layer = plan.schools.model_copy(update={"baseline": base, "post": (post,), "draws": 99})
     return plan.model_copy(update={"base": (base,), "schools": layer})
 
 
