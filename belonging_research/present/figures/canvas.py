@@ -28,6 +28,7 @@ FAINT, PALE_TEAL, PALE_GREY = "#BFBFBF", "#D4EDEA", "#E9E9E9"
 WIDTH = 7.2
 # For readers' pages: on a phone 300 pixels wide a text of 10 points is still 9 pixels high.
 NARROW = 4.6
+_WHY = "They are not out, not among the files that were read, or may not be shown."
 # DejaVu Sans comes with matplotlib, so a layout is the same everywhere. Verdana has its widths, where a
 # reader's browser lacks it; every other fallback is narrower.
 STYLE: Any = {
@@ -64,10 +65,9 @@ class Drawing:
     rows: Sequence[Sequence[str]]
 
 
-def nothing_to_draw(name: str, stamp: str) -> Drawing:
-    """The place of a picture of ``name`` where there is no figure: the page stands, and says so."""
+def nothing_to_draw(name: str, stamp: str, why: str = _WHY) -> Drawing:
+    """The place of a picture of ``name`` where there is no figure: the page stands, and says so and ``why``."""
     title = f"{name}: no figures to show"
-    why = "They are not out, not among the files that were read, or may not be shown."
     figure = blank(0.9, title, stamp)
     figure.text(0.012, 0.10 / 0.9, why, fontsize=9, color=GREY, va="bottom")
     return Drawing(figure=figure, title=title, alt=f"{title}. {why}", headings={"figures": "Figures"}, rows=[["none"]])

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from belonging_research.simulate.councils import Floats, Ints
+from belonging_research.simulate.county.published import OVERALL_ABSENCE, YEAR
 from belonging_research.simulate.county.schools import Schools
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, STARTS, CountyWorld
 
-# Overall absence of Dorset by the year in which it ends (DfE, LAIT): 4.57, 8.20, 7.68, 7.88, 7.49 per cent, and 7.50
-# for 2025/26 to date; here over that of 2022/23. Later years stay at the last.
-_YEAR_LEVEL = np.array([0.60, 1.07, 1.00, 1.03, 0.98, 0.98])
+# Over that of the year to which pupils' absence was fitted, from 2020/21; later years stay at the last.
+_YEAR_LEVEL = np.round(np.array(list(OVERALL_ABSENCE.values())) / OVERALL_ABSENCE[YEAR], 2)
 PHASE_RATE = {"primary": 0.058, "secondary": 0.095, "special": 0.11}  # expected absence, on which changes are laid
 _PERSISTENCE = 0.9  # of a half-term's deviation into the next
 _PYRAMID_SHARE = 0.2  # of the variance of changes that a pyramid's schools have in common

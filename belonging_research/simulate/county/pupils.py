@@ -17,8 +17,7 @@ _JOINERS = 0.017  # of the roll a year come from outside the county, about as ma
 NOT_RECORDED = -1
 
 # Absence of a pupil in a year is the median of its group times exp(scale x t with 3 degrees of freedom): fitted to
-# the bands of Dorset in 2022/23 (DfE, "Pupil absence in schools in England", absence distributions), where 50.5% of
-# enrolments missed under 5%, 21.3% a tenth or more and 2.4% half or more. By year group, Reception first.
+# the bands of :mod:`simulate.county.published`. By year group, Reception first.
 _MEDIAN = np.array([5.7, 5.3, 4.9, 4.3, 4.65, 4.75, 4.85, 5.4, 5.9, 6.6, 7.0, 7.15]) / 100
 _SCALE = np.array([0.48, 0.48, 0.47, 0.46, 0.47, 0.48, 0.51, 0.60, 0.67, 0.71, 0.74, 0.74])
 _FREEDOM = 3
@@ -26,7 +25,7 @@ _FSM_SHARE, _SEN_SHARES = 0.225, {"N": 0.80, "K": 0.145, "E": 0.055}
 _FSM_MEDIAN, _NO_FSM_MEDIAN = 1.52, 0.885
 _FSM_SCALE, _NO_FSM_SCALE = 1.14, 0.93
 _SEN_MEDIAN = {"N": 0.94, "K": 1.27, "E": 1.35}
-# 238 of 41,997, of whom 69% persistently absent.
+# As many as were not classified in the published bands, seven in ten of them persistently absent.
 _NOT_RECORDED_SHARE, _NOT_RECORDED_MEDIAN, _NOT_RECORDED_SCALE = 0.0057, 0.25, 1.5
 _CARER_SHARE, _CARER_MEDIAN = 0.035, 1.75
 _CARERS_FOUND = (0.0, 0.0, 0.055, 0.045, 0.05, 0.055)  # of carers a year; the census first asked in January 2023

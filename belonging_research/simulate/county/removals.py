@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belonging_research.simulate.councils import Floats, Ints
+from belonging_research.simulate.county.published import PERMANENT_EXCLUSIONS
 from belonging_research.simulate.county.school_days import TEACHING_DAYS
 
 REVIEW_DAYS = 15  # school days from a permanent exclusion to the governors' decision
 CANCEL_DAYS = 3  # until a head cancels one
-# Per cent of pupils by the year in which it ends (DfE, LAIT: Dorset, 2020/21 to 2023/24); later years stay there.
-_RATES = np.array([0.064, 0.050, 0.118, 0.128])
+_RATES = np.array(list(PERMANENT_EXCLUSIONS.values()))  # per 100 pupils, from 2020/21; later years stay at the last
 # Of 73 in 2017/18, 14 were overturned.
 _CANCELLED, _REINSTATED = 0.04, 0.15
 # Suspensions and permanent exclusions of a year group over those of the average one, Reception first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ class Roll:
 class Moves:
     """The council's case lists, arrays (moves,): days are (period, teaching day) as in :class:`Roll`.
 
-    ``kind``: as in DESTINATION_KINDS; ``until`` -1 while it lasts; ``to`` a school or -1.
+    ``kind``: as in DESTINATION_KINDS; ``until`` -1 while it lasts; ``to`` a school or -1; ``at_start``: whether the
+    pupil left because the school began (``high_absence_leavers``).
     """
 
     pupil: Ints
@@ -71,6 +72,7 @@ class Moves:
     until: Ints
     school: Ints
     to: Ints
+    at_start: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +90,17 @@ class Removals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Year:
-    """Everybody on roll in one period, arrays (there,); ``first`` the teaching day from which."""
+    """Everybody on roll in one period, arrays (there,); ``first`` the teaching day from which.
+
+    ``at_start``: who leaves because the school begins, nobody until it is drawn.
+    """
 
     pupil: Ints
     year_group: Ints
     school: Ints
     first: Ints
     absence: Floats
+    at_start: NDArray[np.bool_]
 
 
 class _Rows:
@@ -170,6 +176,7 @@ def _september(drawing: _Drawing, school: Ints, period: int) -> _Year:
         school=school[there],
         first=first[there],
         absence=usual_absence(pupils, there, year_group[there], period),
+        at_start=np.zeros(len(there), bool),
     )
 
 
@@ -185,9 +192,10 @@ def _place(drawing: _Drawing, pupil: Ints, year_group: Ints, pyramid: Ints) -> I
 def _follow(drawing: _Drawing, year: _Year, period: int) -> Ints:
     """Add the year's rows and moves; the school of every pupil at the end of it, -1 for none."""
     removed = _draw_removals(drawing, year, period)
-    kind, day = _draw_kinds(drawing, year, period)
+    kind, day, at_start = _draw_kinds(drawing, year, period)
     kind[year.first > 0] = _NO_MOVE  # who has just come stays for the year
     kind[removed.place] = _NO_MOVE
+    year = replace(year, at_start=at_start & (kind != _NO_MOVE))
     school = np.full(len(drawing.pupils.code), NO_SCHOOL)
     plain = np.setdiff1d(np.flatnonzero(kind == _NO_MOVE), removed.place)
     _add_rows(drawing, year, plain, period)
@@ -200,8 +208,8 @@ def _follow(drawing: _Drawing, year: _Year, period: int) -> Ints:
     return school
 
 
-def _draw_kinds(drawing: _Drawing, year: _Year, period: int) -> tuple[Ints, Ints]:
-    """(on roll,) kind of move this year and its teaching day; most have none."""
+def _draw_kinds(drawing: _Drawing, year: _Year, period: int) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """(on roll,) kind of move this year, its teaching day, and whether it is for a start; most have none."""
     world, rng, n = drawing.world, drawing.rng, len(year.pupil)
     absent = np.minimum(year.absence / year.absence.mean(), 5.0)
     absent /= absent.mean()
@@ -214,13 +222,15 @@ def _draw_kinds(drawing: _Drawing, year: _Year, period: int) -> tuple[Ints, Ints
     kind[kind == len(KINDS)] = _NO_MOVE
     day = rng.integers(_FIRST_MOVE, _LAST_MOVE, n)
     begun, treated = _begun(drawing, year, period)
+    at_start = np.zeros(n, bool)
     kind[treated & older & (day >= begun) & (rng.random(n) < world.movers_to_untreated)] = _MANAGED
     for at in np.unique(year.school[(begun > 0) & treated]) if world.high_absence_leavers else ():
         own = np.flatnonzero(year.school == at)
         most = own[np.argsort(-year.absence[own], kind="stable")][: round(world.high_absence_leavers * len(own))]
         kind[most] = np.where(rng.random(len(most)) < 0.5, _HOME, _AWAY)
         day[most] = np.minimum(begun[most] + _LEAVES_AFTER, TEACHING_DAYS - 1)
-    return kind, day
+        at_start[most] = True
+    return kind, day, at_start
 
 
 def _begun(drawing: _Drawing, year: _Year, period: int) -> tuple[Ints, NDArray[np.bool_]]:
@@ -254,7 +264,7 @@ def _move(drawing: _Drawing, year: _Year, who: Ints, day: Ints, name: str, perio
     if name in _DESTINATIONS:
         drawing.moves.add(
             len(who), pupil=year.pupil[who], kind=_DESTINATIONS[name], period=period, first=day, until=-1,
-            school=year.school[who], to=to,
+            school=year.school[who], to=to, at_start=year.at_start[who],
         )  # fmt: skip
     return to
 
@@ -270,7 +280,7 @@ def _move_for_a_while(drawing: _Drawing, year: _Year, who: Ints, day: Ints, name
     _add_rows(drawing, year, who, period, school=to, first=day, until=back, status=SUBSIDIARY)
     drawing.moves.add(
         len(who), pupil=year.pupil[who], kind=_DESTINATIONS[name], period=period, first=day, until=back,
-        school=year.school[who], to=to,
+        school=year.school[who], to=to, at_start=False,
     )  # fmt: skip
     return year.school[who]
 
@@ -313,7 +323,7 @@ def _remove(drawing: _Drawing, year: _Year, removed: Removed, period: int) -> In
     _add_rows(drawing, year, gone, period, school=to, first=day)
     drawing.moves.add(
         len(gone), pupil=year.pupil[gone], kind="alternative_provision", period=period, first=day, until=-1,
-        school=year.school[gone], to=to,
+        school=year.school[gone], to=to, at_start=False,
     )  # fmt: skip
     after = year.school[removed.place]
     after[upheld] = to

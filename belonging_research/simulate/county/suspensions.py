@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from belonging_research.simulate.councils import Floats, Ints
 from belonging_research.simulate.county.changes import Changes
+from belonging_research.simulate.county.published import SUSPENSIONS
 from belonging_research.simulate.county.pupils import Pupils
 from belonging_research.simulate.county.removals import BY_YEAR_GROUP
 from belonging_research.simulate.county.roll import SUBSIDIARY, Removals, Roll
@@ -16,8 +17,7 @@ from belonging_research.simulate.county.school_days import TEACHING_DAYS, school
 from belonging_research.simulate.county.schools import Schools
 from belonging_research.simulate.county.worlds import HALF_TERMS, CountyWorld
 
-# Per 100 pupils by the year in which it ends (DfE, LAIT: Dorset, 2020/21 to 2023/24); later years stay there.
-RATES = np.array([4.80, 6.71, 8.86, 11.62])
+RATES = np.array(list(SUSPENSIONS.values()))  # per 100 pupils, from 2020/21; later years stay at the last
 MOST_SESSIONS = 90  # 45 school days in an academic year
 _MORE = 1.09  # drawn for each one kept: two at once, or past the limit, are dropped
 _LENGTHS = np.array([1, 2, 3, 4, 6, 8, 10, 20])  # half-days

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,19 @@ from belonging_research.simulate.county.counting import SESSIONS, ChunkCounts
 from belonging_research.simulate.county.county import County
 from belonging_research.simulate.county.roll import SUBSIDIARY
 from belonging_research.simulate.county.school_days import school_days
+from belonging_research.simulate.county.traps import ageing, had_nobody_left
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, STARTS, CountyWorld
 from belonging_research.simulate.truth import NAME
 from belonging_research.tables.school_year import january_census
 
-COUNTY_SCHEMA = "belonging-county-truth/1"
+COUNTY_SCHEMA = "belonging-county-truth/2"
 POPULATIONS = ("on_roll", "baseline_cohort")
 _PHASES = ("primary", "secondary", "special")
 _FSM = (True, False, None)
-_MEASURES = (*SESSIONS, "suspensions", "untreated_suspensions", "pupils_suspended", "untreated_pupils_suspended")
+_LEFT = ("left_possible", "left_absent")
+_MEASURES = (
+    *SESSIONS, "suspensions", "untreated_suspensions", "pupils_suspended", "untreated_pupils_suspended", *_LEFT
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,9 @@ class TruthCell:
     none; ``half_term``: such a label (``"2024/25 HT1"``); ``event_time``: half-terms since the start, None without.
     ``fsm``: ever eligible, None where not recorded. Counts are half-days (``school_days``: days) of pupils aged 5 to
     15 by the counting rules of the published statistics; suspensions are all that were issued there, and
-    ``pupils_suspended`` the pupils whose first of the academic year it was.
+    ``pupils_suspended`` the pupils whose first of the academic year it was. ``left_possible`` and ``left_absent`` are
+    half-days that are in no other count: those of pupils who left because their school began, had they stayed
+    (``on_roll`` alone).
     """
 
     population: str
@@ -60,15 +66,22 @@ class TruthCell:
     untreated_suspensions: int
     pupils_suspended: int
     untreated_pupils_suspended: int
+    left_possible: int
+    left_absent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountyTruth:
-    """The truth beside a made-up county's files. ``code``: of the source that made it, so old files are known."""
+    """The truth beside a made-up county's files. ``code``: of the source that made it, so old files are known.
+
+    ``ageing``: what a year more of age adds to overall absence, a proportion, by year group (:func:`traps.ageing`), in
+    the year before the first start, or the first where there is none.
+    """
 
     world: Mapping[str, Any]
     code: str
     cells: tuple[TruthCell, ...]
+    ageing: Mapping[int, float]
 
     def effect(
         self, population: str = "baseline_cohort", *, half_terms: Collection[str] | None = None, **of: object
@@ -83,6 +96,19 @@ class CountyTruth:
         if not possible or not untreated:
             return None
         return sum(c.absent for c in cells) / possible - sum(c.untreated_absent for c in cells) / untreated
+
+    def leaving(self, *, half_terms: Collection[str] | None = None, **of: object) -> float | None:
+        """What leaving does to the rate of treated schools' rolls, a proportion: no effect on anybody who is on them.
+
+        The rate of those on roll, less that of these and of the pupils who left because their school began. Weighs
+        half-days, as :meth:`effect`, and is narrowed alike. None where no treated half-day is there.
+        """
+        cells = self._treated("on_roll", half_terms, of)
+        possible, absent = sum(c.possible for c in cells), sum(c.absent for c in cells)
+        if not possible:
+            return None
+        left = sum(c.left_possible for c in cells), sum(c.left_absent for c in cells)
+        return absent / possible - (absent + left[1]) / (possible + left[0])
 
     def effect_on(self, outcome: str, post: Sequence[str]) -> float | None:
         """The truth of a finding about the baseline cohort over academic years ``post``, in the outcome's unit.
@@ -140,18 +166,29 @@ def county_truth(county: County, counts: Iterable[ChunkCounts], code: str) -> Co
     shape = (NEVER + 1, len(_PHASES), len(_FSM), halves, len(_MEASURES))
     sums = {population: np.zeros(shape, np.int64) for population in POPULATIONS}
     groups = {population: _groups(county, population) for population in POPULATIONS}
+    counted = list(counts)
+    for population, (group, known) in groups.items():
+        _add_sessions(county, counted, sums[population][..., : len(SESSIONS)], group, known)
+        _add_suspensions(county, sums[population], group, known)
+    stayed, theirs = had_nobody_left(county)
+    left = [replace(each, sessions=each.sessions[..., : len(_LEFT)]) for each in theirs]
+    _add_sessions(stayed, left, sums["on_roll"][..., -len(_LEFT) :], *_groups(stayed, "on_roll"))
+    cells = [cell for population in POPULATIONS for cell in _cells(county, population, sums[population])]
+    first = county.world.treated_starts[0]
+    before = 0 if first is None else max(first // HALF_TERMS - 1, 0)
+    return CountyTruth(
+        world=plain_world(county.world), code=code, cells=tuple(cells), ageing=ageing(county, counted, before)
+    )
+
+
+def _add_sessions(county: County, counts: Iterable[ChunkCounts], sums: Ints, group: Ints, known: Any) -> None:
+    """Add half-days of the rows that are ``known`` to the cells of their ``group``, half-term by half-term."""
     for chunk in counts:
         at = county.roll.period[chunk.rows] * HALF_TERMS
-        for population, (group, known) in groups.items():
-            own = known[chunk.rows]
-            index = tuple(group[chunk.rows[own]].T)
-            for half in range(HALF_TERMS):
-                place = (*index, at[own] + half)
-                np.add.at(sums[population][..., : len(SESSIONS)], place, chunk.sessions[own, half])
-    for population, (group, known) in groups.items():
-        _add_suspensions(county, sums[population], group, known)
-    cells = [cell for population in POPULATIONS for cell in _cells(county, population, sums[population])]
-    return CountyTruth(world=plain_world(county.world), code=code, cells=tuple(cells))
+        own = known[chunk.rows]
+        index = tuple(group[chunk.rows[own]].T)
+        for half in range(HALF_TERMS):
+            np.add.at(sums, (*index, at[own] + half), chunk.sessions[own, half])
 
 
 def plain_world(world: CountyWorld) -> dict[str, Any]:
@@ -226,7 +263,10 @@ def _cells(county: County, population: str, sums: Ints) -> list[TruthCell]:
 def write_county_truth(folder: Path, truth: CountyTruth) -> None:
     """Write ``truth.json``: the world, and one cell a line under the names of its columns."""
     columns = [field.name for field in fields(TruthCell)]
-    head = {"schema": COUNTY_SCHEMA, "code": truth.code, "columns": columns, "world": truth.world}
+    head = {
+        "schema": COUNTY_SCHEMA, "code": truth.code, "columns": columns, "world": truth.world,
+        "ageing": {str(year): value for year, value in truth.ageing.items()},
+    }  # fmt: skip
     lines = ",\n".join(json.dumps(astuple(cell)) for cell in truth.cells)
     text = json.dumps(head, indent=1, sort_keys=True, allow_nan=False).removesuffix("\n}")
     (folder / NAME).write_text(f'{text},\n "cells": [\n{lines}\n ]\n}}\n', encoding="utf-8", newline="\n")
@@ -245,7 +285,8 @@ def read_county_truth(folder: Path) -> CountyTruth:
         if content["schema"] != COUNTY_SCHEMA:
             raise KeyError("schema")
         cells = [TruthCell(**dict(zip(content["columns"], row, strict=True))) for row in content["cells"]]
-        return CountyTruth(world=content["world"], code=content["code"], cells=tuple(cells))
+        older = {int(year): float(value) for year, value in content["ageing"].items()}
+        return CountyTruth(world=content["world"], code=content["code"], cells=tuple(cells), ageing=older)
     except (OSError, ValueError, KeyError, TypeError):
         raise SourceError(
             f"{NAME} in {folder.name or 'the folder'}: missing, or not as a simulated county has it (schema "

@@ -6,6 +6,7 @@ table names a school, and each carries the layer ``school``, so that the door ju
 
 from belonging_research.panel.schools.arrival.coverage import coverage_of_weeks
 from belonging_research.panel.schools.arrival.excluded import register_and_exclusions, without_counterpart
+from belonging_research.panel.schools.arrival.made_up import made_up_beside_published
 from belonging_research.panel.schools.arrival.published import totals_beside_published
 from belonging_research.panel.schools.arrival.received import what_arrived
 from belonging_research.panel.schools.arrival.rules import exits_by_destination, left_out_of_counts, watched_marks
@@ -18,6 +19,7 @@ __all__ = [
     "coverage_of_weeks",
     "exits_by_destination",
     "left_out_of_counts",
+    "made_up_beside_published",
     "register_and_exclusions",
     "totals_beside_published",
     "watched_marks",
