@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from belonging_research.disclosure import clear, open_door
     from belonging_research.estimators import estimate
     from belonging_research.findings import assess, judge, judge_all
+    from belonging_research.findings.interventions import by_intervention
     from belonging_research.findings.schools import assess_schools
     from belonging_research.outcomes import derive_outcomes
     from belonging_research.panel import build_panel, left_out, levels
@@ -72,6 +73,7 @@ _ROOM_OF = {
     "judge_all": "findings",
     "assess": "findings",
     "assess_schools": "findings.schools",
+    "by_intervention": "findings.interventions",
     "open_door": "disclosure",
     "clear": "disclosure",
     "plot": "present",
@@ -84,6 +86,7 @@ __all__ = [
     "assess",
     "assess_schools",
     "build_panel",
+    "by_intervention",
     "clear",
     "comparison_mix",
     "coverage_of_weeks",

@@ -24,7 +24,7 @@ from belonging_research.disclosure.payload import (
 )
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
-from belonging_research.findings import Finding, SchoolAssessment, withhold
+from belonging_research.findings import Finding, InterventionAssessment, SchoolAssessment, withhold
 from belonging_research.plan import SecrecyPolicy
 from belonging_research.tables.measures import Measures
 
@@ -34,6 +34,7 @@ _TOKEN = object()
 WITHHELD = "withheld"
 _STARTS = Measures(pupils=("pupils",), schools=("schools",))
 _NAMED = Measures(schools=("schools",))
+_TOLD_APART = Measures(other=("interventions", "p_value", "ways"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Cleared(Generic[T_co]):
 
 
 def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = "") -> Cleared[T]:
-    """Let an Estimate, a Finding, a tuple of Findings, a study's schools or a table through, as the policy allows.
+    """Let an Estimate, a Finding, a tuple of Findings, a study's schools or a table through, as policy allows.
 
     Under a policy with thresholds a table needs ``counts``: which columns count pupils or schools, which are
     rates, which row is a total. ``name`` is the table's lasting name (its CSV, its id in ``results.json``).
@@ -77,6 +78,8 @@ def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = ""
         cleared = _clear_estimate(item, door, name)
     elif isinstance(item, SchoolAssessment):
         cleared = _clear_schools(item, door, name)
+    elif isinstance(item, InterventionAssessment):
+        cleared = _clear_interventions(item, door, name)
     elif isinstance(item, Finding):
         one = _clear_findings((item,), door, name)
         cleared = _made(one.value[0], door, door.entry(one.entry))
@@ -101,7 +104,7 @@ def vouch(cleared: Cleared[Any]) -> None:
     entry, value = cleared.door.entry(cleared.entry), cleared.value
     if isinstance(value, pa.Table):
         same = canonical(table_content(value)) == canonical({key: entry.payload[key] for key in ("columns", "rows")})
-    elif isinstance(value, SchoolAssessment):
+    elif isinstance(value, SchoolAssessment | InterventionAssessment):
         same = not value.findings or digest(_findings_payload(value.findings)) == entry.digest
     elif isinstance(value, Estimate):
         same = digest({"estimate": estimate_content(value)}) == entry.digest
@@ -169,17 +172,41 @@ def _clear_schools(assessment: SchoolAssessment, door: Door, name: str) -> Clear
     Its entry is that of its findings; where there are none, a table that says why.
     """
     if not assessment.findings:
-        why = pa.table({"reason": pa.array(list(assessment.left_out), pa.string())})
-        content = {**table_content(why), "measures": measures_content(Measures())}
-        return _made(assessment, door, door.record("table", content, name=name or "schools_not_said"))
+        return _made(assessment, door, _not_said(assessment.left_out, door, name or "schools_not_said"))
     findings = _clear_findings(assessment.findings, door, name)
     starts = _clear_table(assessment.starts, door, _STARTS, "school_starts")
     policy, listed = door.plan.policy_of("school"), assessment.interventions
-    # A name typed by somebody may tell of one school or one child: only what began in several schools is named.
-    named = listed.filter(pc.greater_equal(listed["schools"], policy.schools)) if policy.schools else listed
-    names = _clear_table(named.replace_schema_metadata(listed.schema.metadata), door, _NAMED, "school_interventions")
+    names = _clear_table(_named(listed, "schools", policy), door, _NAMED, "school_interventions")
     safe = dataclasses.replace(assessment, findings=findings.value, starts=starts.value, interventions=names.value)
     return _made(safe, door, door.entry(findings.entry))
+
+
+def _clear_interventions(made: InterventionAssessment, door: Door, name: str) -> Cleared[InterventionAssessment]:
+    """Findings by intervention, as those of schools. One with a name that too few schools began is not there at all:
+    withheld it would still stand under that name."""
+    if made.left_out:
+        return _made(made, door, _not_said(made.left_out, door, name or "interventions_not_said"))
+    named = _named(made.groups, "fewest_schools", door.plan.policy_of("school"))
+    groups = _clear_table(named.drop_columns(["fewest_schools"]), door, _NAMED, "schools_began_with")
+    apart = _clear_table(made.told_apart, door, _TOLD_APART, "interventions_told_apart")
+    kept = tuple(each for each in made.findings if each.subgroup in set(named["began_with"].to_pylist()))
+    findings = _clear_findings(kept, door, name) if kept else None
+    safe = dataclasses.replace(
+        made, findings=() if findings is None else findings.value, groups=groups.value, told_apart=apart.value,
+        some_not_named=named.num_rows < made.groups.num_rows,
+    )  # fmt: skip
+    return _made(safe, door, door.entry(groups.entry if findings is None else findings.entry))
+
+
+def _named(listed: pa.Table, column: str, policy: SecrecyPolicy) -> pa.Table:
+    """A name typed by somebody may tell of one school or one child: only what began in several schools is named."""
+    named = listed.filter(pc.greater_equal(listed[column], policy.schools)) if policy.schools else listed
+    return named.replace_schema_metadata(listed.schema.metadata)
+
+
+def _not_said(why: Sequence[str], door: Door, name: str) -> LedgerEntry:
+    reasons = pa.table({"reason": pa.array(list(why), pa.string())})
+    return door.record("table", {**table_content(reasons), "measures": measures_content(Measures())}, name=name)
 
 
 def _of_study(finding: Finding, door: Door) -> Finding:

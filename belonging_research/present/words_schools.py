@@ -55,7 +55,10 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
         "another question than beside other councils: the two answers are never averaged.",
     ]
     if several:
-        said.append("The answers are about starting the first of these, not about one of them apart from the others.")
+        said.append(
+            "The answers are about starting the first of these, not about one of them apart from the others: each by "
+            "itself is described only, where overall absence is told."
+        )
     if assessment.every_school_starts:
         said.append(
             "In the end every school started, so this is the extra of starting earlier, not the difference that "

@@ -103,13 +103,23 @@ def cluster_adoption(study: Staggered) -> Ints:
 
 
 def cell_effects(
-    sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
+    sums: ClusterSums,
+    adoption: Ints,
+    cells: tuple[Cell, ...],
+    *,
+    comparison: Comparison,
+    anticipation: int,
+    apart: Bools | None = None,
 ) -> CellEffects:
-    """Effects of ``cells`` under (B, C) allocations of starts to clusters."""
+    """Effects of ``cells`` under (B, C) allocations of starts to clusters.
+
+    Clusters ``apart`` (C,) start something else: compared until then, never among those whose effect it is.
+    """
     att, weight = np.full((2, len(adoption), len(cells)), np.nan)
     shares, influence = np.zeros((2, *adoption.shape, len(cells)))
     for m, cell in enumerate(cells):
-        treated = (adoption == cell.group).astype(np.float64)
+        starts = adoption == cell.group
+        treated = (starts if apart is None else starts & ~apart).astype(np.float64)
         control = controls(adoption, cell, comparison=comparison, anticipation=anticipation).astype(np.float64)
         usable = sums.open[:, cell.time] & sums.open[:, cell.base]
         own = np.where(usable, sums.weights, 0.0)

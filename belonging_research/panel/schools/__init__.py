@@ -3,6 +3,7 @@
 Imported by its own name: it brings a query engine, which the county layer does not need.
 """
 
+from belonging_research.panel.schools.begun import BegunWith, begun_with
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
 from belonging_research.panel.schools.shape import WEIGHTINGS, LeftOut, SchoolPanel, Weighting, panel_of_arrays
 from belonging_research.panel.schools.starts import Starts, half_term_label, starts_of
@@ -12,6 +13,7 @@ __all__ = [
     "ABSENCE",
     "EVENTS",
     "WEIGHTINGS",
+    "BegunWith",
     "LeftOut",
     "Register",
     "SchoolPanel",
@@ -19,6 +21,7 @@ __all__ = [
     "SchoolStudy",
     "Starts",
     "Weighting",
+    "begun_with",
     "cohort_panel",
     "events_panel",
     "half_term_label",
