@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         what_arrived,
         without_counterpart,
     )
+    from belonging_research.panel.schools.by_start import events_by_start
     from belonging_research.plan import load_plan
     from belonging_research.present import describe, failed_checks, plot, tabulate
     from belonging_research.simulate.opening import open_council, open_extract
@@ -52,6 +53,7 @@ _ROOM_OF = {
     "levels": "panel",
     "left_out": "panel",
     "study_schools": "panel.schools",
+    "events_by_start": "panel.schools.by_start",
     "coverage_of_weeks": "panel.schools.arrival",
     "exits_by_destination": "panel.schools.arrival",
     "left_out_of_counts": "panel.schools.arrival",
@@ -95,6 +97,7 @@ __all__ = [
     "detectable_effect",
     "detectable_effects",
     "estimate",
+    "events_by_start",
     "exits_by_destination",
     "failed_checks",
     "frontier",

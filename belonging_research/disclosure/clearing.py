@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -259,6 +260,7 @@ def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
     if estimate.layer == "county":
         return coarse
     decimals = policy.rate_decimals + 2  # of a proportion
+    coarse = _coarse_exact(coarse) if estimate.inference == "exact" else coarse
     return dataclasses.replace(
         coarse,
         placebos=(),
@@ -270,6 +272,21 @@ def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
         n_treated=rounded(estimate.n_treated) or estimate.n_treated,
         n_units=rounded(estimate.n_units) or estimate.n_units,
         n_clusters=rounded(estimate.n_clusters),
+    )
+
+
+def _coarse_exact(estimate: Estimate) -> Estimate:
+    """To tenths of a log ratio, ranges outward, p up to the next twentieth: an exact interval of two counts and the
+    time in which they fell would give both counts back to the last one, however they are rounded elsewhere."""
+    return dataclasses.replace(
+        estimate,
+        value=round(estimate.value, 1),
+        std_error=math.ceil(10 * estimate.std_error - 1e-9) / 10,
+        p_value=min(math.ceil(20 * estimate.p_value - 1e-9) / 20, 1.0),
+        intervals={
+            level: (math.floor(10 * low + 1e-9) / 10, math.ceil(10 * high - 1e-9) / 10)
+            for level, (low, high) in estimate.intervals.items()
+        },
     )
 
 

@@ -12,6 +12,7 @@ from belonging_research.checks.schools import run_school_checks
 from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.staggered import SchoolDesign, estimate_schools, ratio_effect
+from belonging_research.findings.few_events import FEW, exact_estimate
 from belonging_research.findings.judging import judge_all
 from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
 from belonging_research.findings.shapes import Candidate
@@ -45,7 +46,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
             continue
         tested = outcome.role != "exploratory" and own.look(year) is not None
         checks = run_school_checks(made, study) if tested else ()
-        candidates.append(Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance))
+        candidates.append(Candidate.of(made, checks, is_registered_row=made.registered, imbalance=made.imbalance))
     findings = judge_all(candidates, own, report_year=year)
     kept = tuple(each for each in findings if domain is None or each.domain == domain)
     panel = study.panel(ABSENCE)
@@ -62,7 +63,8 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = 50) -> Est
     """The registered estimate of an outcome of the school layer, in the plan's years.
 
     Overall absence: the group-time effect of :func:`estimate_schools`. Events: the ratio of :func:`ratio_effect`, as
-    a log ratio. ``placebos`` find the detectable effect, which no verdict depends on; 0 leaves it unknown. Raises
+    a log ratio; those of few events: the exact one of :func:`exact_estimate`, which is no registered row.
+    ``placebos`` find the detectable effect, which no verdict depends on; 0 leaves it unknown. Raises
     :class:`EstimateError` and :class:`PanelError` as these do.
     """
     plan, panel = study.plan, study.panel(outcome)
@@ -84,6 +86,8 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = 50) -> Est
             made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel), n_units=len(schools),
             n_treated=sum(start < last for start in starts),
         )  # fmt: skip
+    if outcome in FEW:
+        return replace(exact_estimate(study, panel, outcome), base=base, post=post)
     return replace(_ratio(study, panel, outcome, rng), base=base, post=post, imbalance=_imbalance(panel))
 
 

@@ -71,7 +71,18 @@ def _answer(story: Story) -> str:
     answer = f"<p><strong>{short(story)}.</strong> {html.escape(verdict(story), quote=False)}</p>"
     if story.assessed is None:
         return answer
-    return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph([*informs(story), *_noticed(story)])}"
+    told = [*_few(story), *informs(story), *_noticed(story)]
+    return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph(told)}"
+
+
+def _few(story: Story) -> list[str]:
+    if story.finding.estimate is None or story.finding.estimate.inference != "exact":
+        return []
+    return [
+        "There are too few for an answer. They are counted in schools whose pyramid had started and, in the same "
+        "half-terms, in the others, by the time that pupils were on roll; how these schools differed before is not "
+        "taken out. The figures are rounded, so that no count can be worked out from them."
+    ]
 
 
 def verdict(story: Story) -> str:

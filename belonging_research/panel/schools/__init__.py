@@ -5,13 +5,21 @@ Imported by its own name: it brings a query engine, which the county layer does 
 
 from belonging_research.panel.schools.begun import BegunWith, begun_with
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
-from belonging_research.panel.schools.shape import WEIGHTINGS, LeftOut, SchoolPanel, Weighting, panel_of_arrays
+from belonging_research.panel.schools.shape import (
+    SCHOOL_DAYS,
+    WEIGHTINGS,
+    LeftOut,
+    SchoolPanel,
+    Weighting,
+    panel_of_arrays,
+)
 from belonging_research.panel.schools.starts import Starts, half_term_label, starts_of
 from belonging_research.panel.schools.study import ABSENCE, EVENTS, SchoolPanels, SchoolStudy, study_schools
 
 __all__ = [
     "ABSENCE",
     "EVENTS",
+    "SCHOOL_DAYS",
     "WEIGHTINGS",
     "BegunWith",
     "LeftOut",
