@@ -44,7 +44,7 @@ def describe(cleared: Cleared[Any], audience: str, *, levels: Cleared[pa.Table] 
 
 def _of_schools(cleared: Cleared[SchoolAssessment], audience: str) -> Text:
     vouch(cleared)
-    stories = [tell(each, cleared.door) for each in cleared.value.findings]
+    stories = [words_schools.with_times(tell(each, cleared.door)) for each in cleared.value.findings]
     page, title = words_schools.page(cleared.value, stories), words_schools.headline(stories)
     quoted = quoted_table(stories)
     seal = cleared.door.seal("text", page, (cleared.entry,), mime="text/html", title=title, table=quoted)

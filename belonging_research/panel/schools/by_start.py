@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from belonging_research.panel.schools.arrival.shape import NO_SCHOOLS, Arrived, arrived
 from belonging_research.panel.schools.shape import SCHOOL_DAYS, SchoolPanel
 from belonging_research.panel.schools.study import SchoolStudy
-from belonging_research.tables.measures import Measures, Rate
+from belonging_research.tables.measures import Measures
 
 _COLUMNS = {
     "which": pa.string(),
@@ -17,13 +17,9 @@ _COLUMNS = {
     "schools": pa.int64(),
     "events": pa.int64(),
     "pupil_years": pa.int64(),
-    "rate": pa.float64(),
 }
-_COUNTS = Measures(
-    pupils=("events", "pupil_years"),
-    schools=("schools",),
-    rates=(Rate(name="rate", numerator="events", denominator="pupil_years"),),
-)
+# No rate: at the decimals that a policy allows, that of events so few would be 0.
+_COUNTS = Measures(pupils=("events", "pupil_years"), schools=("schools",))
 Bools = NDArray[np.bool_]
 
 
@@ -51,14 +47,12 @@ def events_by_start(study: SchoolStudy | None, outcome: str) -> Arrived:
     return arrived([_row(panel, *each) for each in rows], _COLUMNS, _COUNTS)
 
 
-def _row(panel: SchoolPanel, which: str, when: str, cells: Bools) -> dict[str, str | int | float | None]:
+def _row(panel: SchoolPanel, which: str, when: str, cells: Bools) -> dict[str, str | int]:
     events, days = panel.numerator[cells].sum(), panel.denominator[cells].sum()
-    years = days / SCHOOL_DAYS
     return {
         "which": which,
         "when": when,
         "schools": len({panel.schools[n] for n in np.flatnonzero(cells.any(axis=1))}),
         "events": round(float(events)),
-        "pupil_years": round(float(years)),
-        "rate": float(events / years) if years else None,
+        "pupil_years": round(float(days / SCHOOL_DAYS)),
     }
