@@ -235,6 +235,8 @@ def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:
     """Why an estimate is about too few to be shown, or None. A county's one council is no small group."""
     if estimate.n_pupils is not None and estimate.n_pupils < policy.pupils:
         return f"fewer than {policy.pupils} pupils"
+    if estimate.counted is not None and min(estimate.counted[0]) < policy.pupils:
+        return f"fewer than {policy.pupils} events on one side"
     # Of either side: what one school is set beside is that school's own. Where all start there is no other side.
     others = estimate.n_units - estimate.n_treated
     if estimate.layer == "school" and (estimate.n_treated < policy.schools or 0 < others < policy.schools):
@@ -260,33 +262,43 @@ def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
     if estimate.layer == "county":
         return coarse
     decimals = policy.rate_decimals + 2  # of a proportion
-    coarse = _coarse_exact(coarse) if estimate.inference == "exact" else coarse
+    coarse = _from_rounded(coarse, policy) if estimate.inference == "exact" else coarse
     return dataclasses.replace(
         coarse,
         placebos=(),
         placebo_units=(),
         weights={},
         path=(),
-        actual=round(estimate.actual, decimals),
-        predicted=round(estimate.predicted, decimals),
+        actual=round(coarse.actual, decimals),
+        predicted=round(coarse.predicted, decimals),
         n_treated=rounded(estimate.n_treated) or estimate.n_treated,
         n_units=rounded(estimate.n_units) or estimate.n_units,
         n_clusters=rounded(estimate.n_clusters),
     )
 
 
-def _coarse_exact(estimate: Estimate) -> Estimate:
-    """To tenths of a log ratio, ranges outward, p up to the next twentieth: an exact interval of two counts and the
-    time in which they fell would give both counts back to the last one, however they are rounded elsewhere."""
+def _from_rounded(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
+    """An exact ratio of the two counts as the policy rounds them: its interval tells both counts to whoever knows the
+    time in which they fell, so it may know no more of them than may be shown."""
+    from belonging_research.estimators.exact import exact_ratio  # brings scipy, which few that use the door need
+
+    if estimate.counted is None:
+        raise DisclosureError(
+            f"{estimate.outcome}: an exact ratio without its counts; it cannot be judged. Estimate again."
+        )
+    base, (events, exposure) = policy.round_counts_to, estimate.counted
+    first, second = ((n + base // 2) // base * base for n in events)
+    found = {key: exact_ratio((first, second), exposure, level=float(key)) for key in estimate.intervals}
+    ratio = first / second * exposure[1] / exposure[0]
     return dataclasses.replace(
         estimate,
-        value=round(estimate.value, 1),
-        std_error=math.ceil(10 * estimate.std_error - 1e-9) / 10,
-        p_value=min(math.ceil(20 * estimate.p_value - 1e-9) / 20, 1.0),
-        intervals={
-            level: (math.floor(10 * low + 1e-9) / 10, math.ceil(10 * high - 1e-9) / 10)
-            for level, (low, high) in estimate.intervals.items()
-        },
+        value=math.log(ratio),
+        actual=estimate.actual * first / events[0],
+        predicted=estimate.predicted * second / events[1],
+        std_error=math.sqrt(1 / first + 1 / second),
+        p_value=next(iter(found.values())).p_value,
+        intervals={key: (math.log(each.interval[0]), math.log(each.interval[1])) for key, each in found.items()},
+        counted=None,
     )
 
 

@@ -20,7 +20,8 @@ def exact_estimate(study: SchoolPanels, panel: SchoolPanel, outcome: str) -> Est
     """The log of the ratio of rates: schools that had started, over those that had not, in the same half-terms.
 
     Not adjusted for how schools differed before. ``actual`` and ``predicted`` are events a pupil on roll for a school
-    year, of either side; ``n_pupils`` is the smaller count of events, since each is a pupil: by it the door judges.
+    year, of either side. The door works it out again from counts as they may be shown (``counted``): an exact interval
+    would give both counts back to the last one.
     Raises :class:`EstimateError`, the same whichever side has none, where there is no ratio.
     """
     plan = study.plan
@@ -38,9 +39,10 @@ def exact_estimate(study: SchoolPanels, panel: SchoolPanel, outcome: str) -> Est
         p_value=one.p_value,
         intervals={key: (math.log(each.interval[0]), math.log(each.interval[1])) for key, each in found.items()},
         inference="exact", n_reference=0, n_treated=sum(start is not None for start in schools.values()),
-        n_units=len(schools), n_clusters=len(set(panel.clusters)), n_pupils=min(one.events), detectable=None,
-        detectable_05=None, detectable_realised_05=None, power_at_sesoi=None, type_m=None,
+        n_units=len(schools), n_clusters=len(set(panel.clusters)), n_pupils=round(float(panel.sizes.sum())),
+        detectable=None, detectable_05=None, detectable_realised_05=None, power_at_sesoi=None, type_m=None,
         detectable_how="not worked out for so few events", weights={}, path=(), registered=False,
+        counted=(one.events, one.exposure),
     )  # fmt: skip
 
 

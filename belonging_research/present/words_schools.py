@@ -79,7 +79,7 @@ def _answer(story: Story) -> str:
 
 
 def with_times(story: Story) -> Story:
-    """The story of few events that also quotes how many times as many there were, as coarse as the door left it."""
+    """The story of few events that also quotes how many times as many there were, of counts as rounded."""
     estimate = story.assessed
     if estimate is None or estimate.inference != "exact":
         return story
@@ -102,8 +102,7 @@ def _few(story: Story) -> list[str]:
         f"as, in the same half-terms, in schools that had not started by then; range: {story.said['range of times']}. "
         "Ranges made this way are meant to hold the truth at least 95 times in 100. There are too few for an answer, "
         "and how these schools differed before is not taken out, so this does not say what starting did: the table of "
-        "permanent exclusions counts them before and since. The figures are rounded, so that no count can be worked "
-        "out from them."
+        "permanent exclusions counts them before and since. The ratio is worked out from rounded counts."
     ]
 
 

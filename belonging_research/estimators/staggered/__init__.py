@@ -8,6 +8,7 @@ matter by more than chance; ``imputation``, ``sun_abraham``,
 name: it brings libraries that take seconds to load, which the county layer does not need.
 """
 
+from belonging_research.estimators.exact import ExactRatio, exact_ratio
 from belonging_research.estimators.staggered.by_intervention import (
     FEWEST_PYRAMIDS,
     Began,
@@ -18,9 +19,7 @@ from belonging_research.estimators.staggered.by_intervention import (
 from belonging_research.estimators.staggered.common_start import common_start_bootstrap_p
 from belonging_research.estimators.staggered.conversion import adoption_index, staggered
 from belonging_research.estimators.staggered.counts import (
-    ExactRatio,
     RatioEffect,
-    exact_ratio,
     ratio_effect,
     started_beside_others,
 )

@@ -23,7 +23,7 @@ from belonging_research.estimators.staggered.cells import (
     controls,
 )
 from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered, staggered
-from belonging_research.estimators.staggered.randomisation import randomisation
+from belonging_research.estimators.staggered.randomisation import Randomisation, randomisation
 from belonging_research.estimators.weights import Bools, Floats
 from belonging_research.panel.schools import SchoolPanel
 
@@ -142,30 +142,34 @@ def _effect(
     n_treated = _schools(scene, own)
     if own.sum() < FEWEST_PYRAMIDS:
         return InterventionEffect(names=names, why="began in fewer than three pyramids", n_treated=n_treated)
-    cells, apart = scene.cells(own), (scene.label >= 0) & ~own
-    open_places = np.flatnonzero(~apart)
     try:
-        found = allocations(scene.adoption[open_places], scene.strata[open_places], draws=draws, rng=rng)
-        refuse_too_few(found, 1 - max(levels))
-        others = np.tile(scene.adoption, (len(found.others), 1))
-        others[:, open_places] = found.others
-        judged = randomisation(
-            scene.study, cluster_sums(scene.study), scene.adoption, others, cells,
-            comparison=scene.comparison, anticipation=scene.anticipation, apart=apart,
-        )  # fmt: skip
+        judged = _judged(scene, own, rng, 1 - max(levels), draws)
         intervals = {f"{level:g}": judged.interval(level) for level in levels}
     except EstimateError:
         why = "too few pyramids had not started to set beside it"
         return InterventionEffect(names=names, why=why, n_treated=n_treated)
-    first = int(scene.adoption[own].min())
-    compared = own | (scene.adoption > first)
-    units = compared[scene.study.cluster]
+    compared = own | (scene.adoption > int(scene.adoption[own].min()))
     sizes = dict(zip(scene.panel.units, scene.panel.sizes.tolist(), strict=True))
+    units = np.flatnonzero(compared[scene.study.cluster])
     return InterventionEffect(
         names=names, why=None, n_treated=n_treated, n_units=_schools(scene, compared), n_clusters=int(compared.sum()),
-        n_pupils=round(sum(sizes[scene.study.units[n]] for n in np.flatnonzero(units))), value=judged.value,
+        n_pupils=round(sum(sizes[scene.study.units[n]] for n in units)), value=judged.value,
         actual=_actual(scene, own), std_error=judged.std_error, p_value=judged.p_value(), intervals=intervals,
-        n_reference=len(found.others),
+        n_reference=len(judged.reference.value),
+    )  # fmt: skip
+
+
+def _judged(scene: _Scene, own: Bools, rng: np.random.Generator, alpha: float, draws: int) -> Randomisation:
+    """The effect where ``own`` (C,) began, judged by handing their starts round among them and those without any."""
+    apart = (scene.label >= 0) & ~own
+    movable = np.flatnonzero(~apart)
+    found = allocations(scene.adoption[movable], scene.strata[movable], draws=draws, rng=rng)
+    refuse_too_few(found, alpha)
+    others = np.tile(scene.adoption, (len(found.others), 1))
+    others[:, movable] = found.others
+    return randomisation(
+        scene.study, cluster_sums(scene.study), scene.adoption, others, scene.cells(own),
+        comparison=scene.comparison, anticipation=scene.anticipation, apart=apart,
     )  # fmt: skip
 
 
