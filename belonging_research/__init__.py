@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from belonging_research.disclosure import clear, open_door
     from belonging_research.estimators import estimate
     from belonging_research.findings import assess, judge, judge_all
+    from belonging_research.findings.interventions import by_intervention
     from belonging_research.findings.schools import assess_schools
     from belonging_research.outcomes import derive_outcomes
     from belonging_research.panel import build_panel, left_out, levels
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         what_arrived,
         without_counterpart,
     )
+    from belonging_research.panel.schools.by_start import events_by_start
     from belonging_research.plan import load_plan
     from belonging_research.present import describe, failed_checks, plot, tabulate
     from belonging_research.simulate.opening import open_council, open_extract
@@ -53,6 +55,7 @@ _ROOM_OF = {
     "left_out": "panel",
     "study_schools": "panel.schools",
     "coverage_by_week": "panel.schools.arrival",
+    "events_by_start": "panel.schools.by_start",
     "coverage_of_weeks": "panel.schools.arrival",
     "exits_by_destination": "panel.schools.arrival",
     "left_out_of_counts": "panel.schools.arrival",
@@ -75,6 +78,7 @@ _ROOM_OF = {
     "judge_all": "findings",
     "assess": "findings",
     "assess_schools": "findings.schools",
+    "by_intervention": "findings.interventions",
     "open_door": "disclosure",
     "clear": "disclosure",
     "plot": "present",
@@ -87,6 +91,7 @@ __all__ = [
     "assess",
     "assess_schools",
     "build_panel",
+    "by_intervention",
     "clear",
     "comparison_mix",
     "coverage_by_week",
@@ -96,6 +101,7 @@ __all__ = [
     "detectable_effect",
     "detectable_effects",
     "estimate",
+    "events_by_start",
     "exits_by_destination",
     "failed_checks",
     "frontier",

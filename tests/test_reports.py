@@ -363,15 +363,15 @@ def test_truth_is_joined_last_and_of_the_row_itself() -> None:
     asked: list[tuple[Any, ...]] = []
 
     class World:
-        def effect(self, outcome: str, source: str, phase: str, post: Any, unit: str) -> float | None:
-            asked.append((outcome, source, phase, post, unit))
+        def effect(self, outcome: str, source: str, phase: str, post: Any, unit: str, subgroup: str) -> float | None:
+            asked.append((outcome, source, phase, post, unit, subgroup))
             return -0.0025 if outcome == "overall_absence_rate" else None
 
     door = open_door(PLAN)
     clear(small_study.findings(PLAN), door)
     rows = results.findings_of({"09": door.entries}, World())
     assert [row["truth"] for row in rows] == [-0.0025, None]
-    assert asked[0] == ("overall_absence_rate", "census", "all", ("2024/25",), "proportion")
+    assert asked[0] == ("overall_absence_rate", "census", "all", ("2024/25",), "proportion", "all")
 
 
 def test_no_number_that_is_none_is_written() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -25,7 +26,7 @@ from belonging_research.disclosure.payload import (
 )
 from belonging_research.errors import DisclosureError
 from belonging_research.estimators.result import Estimate
-from belonging_research.findings import Finding, SchoolAssessment, withhold
+from belonging_research.findings import Finding, InterventionAssessment, SchoolAssessment, withhold
 from belonging_research.findings.school_paths import PATH_COUNTS
 from belonging_research.plan import SecrecyPolicy
 from belonging_research.tables.measures import Measures
@@ -36,6 +37,7 @@ _TOKEN = object()
 WITHHELD = "withheld"
 _STARTS = Measures(pupils=("pupils",), schools=("schools",))
 _NAMED = Measures(schools=("schools",))
+_TOLD_APART = Measures(other=("interventions", "p_value", "ways"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class Cleared(Generic[T_co]):
 
 
 def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = "") -> Cleared[T]:
-    """Let an Estimate, a Finding, a tuple of Findings, a study's schools or a table through, as the policy allows.
+    """Let an Estimate, a Finding, a tuple of Findings, a study's schools or a table through, as policy allows.
 
     Under a policy with thresholds a table needs ``counts``: which columns count pupils or schools, which are
     rates, which row is a total. ``name`` is the table's lasting name (its CSV, its id in ``results.json``).
@@ -79,6 +81,8 @@ def clear(item: T, door: Door, *, counts: Measures | None = None, name: str = ""
         cleared = _clear_estimate(item, door, name)
     elif isinstance(item, SchoolAssessment):
         cleared = _clear_schools(item, door, name)
+    elif isinstance(item, InterventionAssessment):
+        cleared = _clear_interventions(item, door, name)
     elif isinstance(item, Finding):
         one = _clear_findings((item,), door, name)
         cleared = _made(one.value[0], door, door.entry(one.entry))
@@ -103,9 +107,10 @@ def vouch(cleared: Cleared[Any]) -> None:
     entry, value = cleared.door.entry(cleared.entry), cleared.value
     if isinstance(value, pa.Table):
         same = canonical(table_content(value)) == canonical({key: entry.payload[key] for key in ("columns", "rows")})
-    elif isinstance(value, SchoolAssessment):
+    elif isinstance(value, SchoolAssessment | InterventionAssessment):
         same = not value.findings or digest(_findings_payload(value.findings)) == entry.digest
-        same = same and _is_table_of(value.paths, cleared.door)
+        if isinstance(value, SchoolAssessment):
+            same = same and _is_table_of(value.paths, cleared.door)
     elif isinstance(value, Estimate):
         same = digest({"estimate": estimate_content(value)}) == entry.digest
     else:
@@ -172,15 +177,11 @@ def _clear_schools(assessment: SchoolAssessment, door: Door, name: str) -> Clear
     Its entry is that of its findings; where there are none, a table that says why.
     """
     if not assessment.findings:
-        why = pa.table({"reason": pa.array(list(assessment.left_out), pa.string())})
-        content = {**table_content(why), "measures": measures_content(Measures())}
-        return _made(assessment, door, door.record("table", content, name=name or "schools_not_said"))
+        return _made(assessment, door, _not_said(assessment.left_out, door, name or "schools_not_said"))
     findings = _clear_findings(assessment.findings, door, name)
     starts = _clear_table(assessment.starts, door, _STARTS, "school_starts")
     policy, listed = door.plan.policy_of("school"), assessment.interventions
-    # A name typed by somebody may tell of one school or one child: only what began in several schools is named.
-    named = listed.filter(pc.greater_equal(listed["schools"], policy.schools)) if policy.schools else listed
-    names = _clear_table(named.replace_schema_metadata(listed.schema.metadata), door, _NAMED, "school_interventions")
+    names = _clear_table(_named(listed, "schools", policy), door, _NAMED, "school_interventions")
     safe = dataclasses.replace(
         assessment, findings=findings.value, starts=starts.value, interventions=names.value,
         paths=_clear_paths(assessment.paths, findings.value, door),
@@ -203,6 +204,34 @@ def _is_table_of(table: pa.Table, door: Door) -> bool:
     own = canonical(table_content(table))
     entries = (each.payload for each in door.earlier if each.kind == "table")
     return not table.num_rows or any(own == canonical({k: each[k] for k in ("columns", "rows")}) for each in entries)
+
+
+def _clear_interventions(made: InterventionAssessment, door: Door, name: str) -> Cleared[InterventionAssessment]:
+    """Findings by intervention, as those of schools. One with a name that too few schools began is not there at all:
+    withheld it would still stand under that name."""
+    if made.left_out:
+        return _made(made, door, _not_said(made.left_out, door, name or "interventions_not_said"))
+    named = _named(made.groups, "fewest_schools", door.plan.policy_of("school"))
+    groups = _clear_table(named.drop_columns(["fewest_schools"]), door, _NAMED, "schools_began_with")
+    apart = _clear_table(made.told_apart, door, _TOLD_APART, "interventions_told_apart")
+    kept = tuple(each for each in made.findings if each.subgroup in set(named["began_with"].to_pylist()))
+    findings = _clear_findings(kept, door, name) if kept else None
+    safe = dataclasses.replace(
+        made, findings=() if findings is None else findings.value, groups=groups.value, told_apart=apart.value,
+        some_not_named=named.num_rows < made.groups.num_rows,
+    )  # fmt: skip
+    return _made(safe, door, door.entry(groups.entry if findings is None else findings.entry))
+
+
+def _named(listed: pa.Table, column: str, policy: SecrecyPolicy) -> pa.Table:
+    """A name typed by somebody may tell of one school or one child: only what began in several schools is named."""
+    named = listed.filter(pc.greater_equal(listed[column], policy.schools)) if policy.schools else listed
+    return named.replace_schema_metadata(listed.schema.metadata)
+
+
+def _not_said(why: Sequence[str], door: Door, name: str) -> LedgerEntry:
+    reasons = pa.table({"reason": pa.array(list(why), pa.string())})
+    return door.record("table", {**table_content(reasons), "measures": measures_content(Measures())}, name=name)
 
 
 def _of_study(finding: Finding, door: Door) -> Finding:
@@ -230,6 +259,8 @@ def _too_few(estimate: Estimate, policy: SecrecyPolicy) -> str | None:
     """Why an estimate is about too few to be shown, or None. A county's one council is no small group."""
     if estimate.n_pupils is not None and estimate.n_pupils < policy.pupils:
         return f"fewer than {policy.pupils} pupils"
+    if estimate.counted is not None and min(estimate.counted[0]) < policy.pupils:
+        return f"fewer than {policy.pupils} events on one side"
     # Of either side: what one school is set beside is that school's own. Where all start there is no other side.
     others = estimate.n_units - estimate.n_treated
     if estimate.layer == "school" and (estimate.n_treated < policy.schools or 0 < others < policy.schools):
@@ -256,17 +287,43 @@ def _coarse(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
     if estimate.layer == "county":
         return coarse
     decimals = policy.rate_decimals + 2  # of a proportion
+    coarse = _from_rounded(coarse, policy) if estimate.inference == "exact" else coarse
     return dataclasses.replace(
         coarse,
         placebos=(),
         placebo_units=(),
         weights={},
         path=(),
-        actual=round(estimate.actual, decimals),
-        predicted=round(estimate.predicted, decimals),
+        actual=round(coarse.actual, decimals),
+        predicted=round(coarse.predicted, decimals),
         n_treated=rounded(estimate.n_treated) or estimate.n_treated,
         n_units=rounded(estimate.n_units) or estimate.n_units,
         n_clusters=rounded(estimate.n_clusters),
+    )
+
+
+def _from_rounded(estimate: Estimate, policy: SecrecyPolicy) -> Estimate:
+    """An exact ratio of the two counts as the policy rounds them: its interval tells both counts to whoever knows the
+    time in which they fell, so it may know no more of them than may be shown."""
+    from belonging_research.estimators.exact import exact_ratio  # brings scipy, which few that use the door need
+
+    if estimate.counted is None:
+        raise DisclosureError(
+            f"{estimate.outcome}: an exact ratio without its counts; it cannot be judged. Estimate again."
+        )
+    base, (events, exposure) = policy.round_counts_to, estimate.counted
+    first, second = ((n + base // 2) // base * base for n in events)
+    found = {key: exact_ratio((first, second), exposure, level=float(key)) for key in estimate.intervals}
+    ratio = first / second * exposure[1] / exposure[0]
+    return dataclasses.replace(
+        estimate,
+        value=math.log(ratio),
+        actual=estimate.actual * first / events[0],
+        predicted=estimate.predicted * second / events[1],
+        std_error=math.sqrt(1 / first + 1 / second),
+        p_value=next(iter(found.values())).p_value,
+        intervals={key: (math.log(each.interval[0]), math.log(each.interval[1])) for key, each in found.items()},
+        counted=None,
     )
 
 

@@ -52,6 +52,7 @@ class Estimate:
     ``placebos`` are the scaled errors of the reference units, one a unit, in ``placebo_units``' order.
     ``actual`` and ``predicted`` are levels of the treated unit over the post years (proportions). ``imbalance`` is
     the gap to the comparison over the base years, in SDs of the units' own base levels (None where not defined).
+    ``counted`` holds what an exact ratio rests on, events and exposure of both sides: it stays inside the door.
     """
 
     outcome: str
@@ -90,4 +91,5 @@ class Estimate:
     placebo_units: tuple[str, ...] = ()
     placebos: tuple[float, ...] = ()
     imbalance: float | None = None
+    counted: tuple[tuple[int, int], tuple[float, float]] | None = None
     notes: tuple[str, ...] = field(default=())

@@ -12,7 +12,7 @@ from belonging_research.findings.grades import grade_of, grade_parts
 from belonging_research.findings.judging import judge, judge_all
 from belonging_research.findings.records import record
 from belonging_research.findings.rules import RULES, Case, Rule, Said, Verdict, decide, say
-from belonging_research.findings.school_shapes import SchoolAssessment
+from belonging_research.findings.school_shapes import InterventionAssessment, SchoolAssessment
 from belonging_research.findings.shapes import Candidate, Finding, GradeParts, withhold
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Case",
     "Finding",
     "GradeParts",
+    "InterventionAssessment",
     "Rule",
     "Said",
     "SchoolAssessment",

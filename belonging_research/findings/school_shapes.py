@@ -27,3 +27,23 @@ class SchoolAssessment:
     interventions: pa.Table
     every_school_starts: bool
     paths: pa.Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterventionAssessment:
+    """What followed where pyramids began with each intervention: described, never judged one by one.
+
+    ``findings``: exploratory, the intervention as their subgroup (several that began together as one, "A and B").
+    ``groups``: one row a subgroup: columns began_with, schools (of the pyramids that began with it), fewest_schools (in
+    how many the least common of its names began: the door asks this, and lets it through no further), why (there is no
+    finding; null where there is). ``told_apart``: one row where it can be asked whether they differ: columns
+    interventions (how many), p_value, ways (that judged it), within_starts; else none. ``left_out`` says why there is
+    nothing at all; ``some_not_named``: the door kept a name back.
+    """
+
+    findings: tuple[Finding, ...]
+    left_out: tuple[str, ...]
+    groups: pa.Table
+    told_apart: pa.Table
+    every_school_starts: bool
+    some_not_named: bool = False

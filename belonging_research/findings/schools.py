@@ -19,6 +19,7 @@ from belonging_research.estimators.staggered import (
     ratio_effect,
     realised_ratios,
 )
+from belonging_research.findings.few_events import FEW, exact_estimate
 from belonging_research.findings.judging import judge_all
 from belonging_research.findings.school_paths import paths_of
 from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessment
@@ -60,7 +61,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
             continue
         tested = outcome.role != "exploratory" and own.look(year) is not None
         checks = run_school_checks(made, study) if tested and asked else ()
-        candidates.append(Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance))
+        candidates.append(Candidate.of(made, checks, is_registered_row=made.registered, imbalance=made.imbalance))
     findings = judge_all(candidates, own, report_year=year, domain=domain)
     panel = study.panel(ABSENCE)
     return SchoolAssessment(
@@ -69,7 +70,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         starts=_starts(panel),
         interventions=_interventions(study),
         every_school_starts=panel.every_school_starts,
-        paths=paths_of(kept),
+        paths=paths_of(findings),
     )
 
 
@@ -77,7 +78,8 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = PLACEBOS) 
     """The registered estimate of an outcome of the school layer, in the plan's years.
 
     Overall absence: the group-time effect of :func:`estimate_schools`. Events: the ratio of :func:`ratio_effect`, as
-    a log ratio. ``placebos`` find the detectable effect, which no verdict depends on; 0 leaves it unknown. Raises
+    a log ratio; those of few events: the exact one of :func:`exact_estimate`, which is no registered row.
+    ``placebos`` find the detectable effect, which no verdict depends on; 0 leaves it unknown. Raises
     :class:`EstimateError` and :class:`PanelError` as these do.
     """
     plan, panel = study.plan, study.panel(outcome)
@@ -99,6 +101,8 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = PLACEBOS) 
             made, outcome=outcome, base=base, post=post, imbalance=_imbalance(panel), n_units=len(schools),
             n_treated=sum(start < last for start in starts),
         )  # fmt: skip
+    if outcome in FEW:
+        return replace(exact_estimate(study, panel, outcome), base=base, post=post)
     made = _ratio(study, panel, outcome, rng)
     if placebos:
         made = _with_detectable_ratio(made, study, panel, placebos)

@@ -24,6 +24,7 @@ from belonging_research.tables import BOUNDARIES, OUTCOMES
 
 _KEY = ["layout", "level", "unit", "period", "phase", "outcome"]
 _PARTS = ("primary", "secondary", "special")
+_NO_DAY = np.datetime64("NaT", "ns")
 _REPEATED = ("unit", "level", "name", "region", "period", "source", "outcome", "layout", "source_file")
 
 
@@ -216,7 +217,7 @@ def _census(figures: pd.DataFrame) -> pd.DataFrame:
     # say more. Counts of suspensions may be rounded to 5, and say less than the rate.
     ratio = census["numerator"] / census["denominator"].where(census["denominator"] > 0)
     census["value"] = ratio.where(census["outcome"].isin(_COUNTED) & ratio.notna(), printed)
-    return census.assign(interval_end=pd.NaT, derivation="published")
+    return census.assign(interval_end=np.full(len(census), _NO_DAY), derivation="published")
 
 
 def _with_history(census: pd.DataFrame) -> pd.DataFrame:
@@ -294,7 +295,7 @@ def _whole_year(pooled: pd.DataFrame, not_over: Collection[tuple[str, str]]) -> 
     printed = pooled["as_at"].where(_value(pooled).notna() & (last - pooled["as_at"] <= LATE_WITHIN))
     own_last = pooled.assign(printed=printed).groupby(series, dropna=False)["printed"].transform("max").fillna(last)
     final = pooled[pooled["as_at"].eq(own_last) | pooled["as_at"].isna()]
-    final = final.assign(interval_end=pd.NaT, value=_value(final))
+    final = final.assign(interval_end=np.full(len(final), _NO_DAY), value=_value(final))
     missing = final["value"].isna() & final["reason"].isna()
     final["reason"] = final["reason"].where(~missing, "no_sessions")
     part = pd.MultiIndex.from_frame(final[["layout", "period"]]).isin(list(not_over))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from belonging_research.disclosure import Cleared, vouch
-from belonging_research.findings import Finding, SchoolAssessment
+from belonging_research.findings import Finding, InterventionAssessment, SchoolAssessment
 from belonging_research.plan import POLICIES, Plan
 from belonging_research.present.checking import sheet_of_checks
 from belonging_research.present.display import Sheet, seal_sheet
@@ -69,6 +69,9 @@ def tabulate(
     if isinstance(cleared.value, SchoolAssessment):
         vouch(cleared)
         return _of_starts(cleared, title)
+    if isinstance(cleared.value, InterventionAssessment):
+        vouch(cleared)
+        return _of_interventions(cleared, title)
     findings = as_findings(cleared)
     table = None if levels is None else levels.value
     stories = [tell(finding, cleared.door, table) for finding in findings]
@@ -130,6 +133,19 @@ def _of_starts(cleared: Cleared[SchoolAssessment], title: str) -> Sheet:
         for row in cleared.value.starts.to_pylist()
     ]
     return seal_sheet(cleared, title, names, rows or [["no figures by school", "none", "none"]])
+
+
+def _of_interventions(cleared: Cleared[InterventionAssessment], title: str) -> Sheet:
+    """What schools began with, and what followed there or why that has no number."""
+    names = {"began_with": "Began with", "schools": "Schools", "guess": "Than expected", "range": "Range"}
+    told = {each.subgroup: tell(each, cleared.door).said for each in cleared.value.findings}
+    rows = []
+    for row in cleared.value.groups.to_pylist():
+        said = told.get(row["began_with"], {})
+        n = _HIDDEN if row["schools"] is None else _cell(row["schools"], "count", 0)
+        missing = f"no number: {row['why']}" if row["why"] else "withheld"
+        rows.append([row["began_with"], n, said.get("best guess", missing), said.get("range at 95%", _NO_FIGURE)])
+    return seal_sheet(cleared, title, names, rows or [["none described", "none", "none", "none"]])
 
 
 def _half_term(label: str) -> str:

@@ -7,13 +7,15 @@ what was started: what else happened in the same schools at the same time is not
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from belonging_research.findings import SchoolAssessment
 from belonging_research.present.bar import verdict_bar
 from belonging_research.present.doubts import because, doubts
 from belonging_research.present.numbers import listed
-from belonging_research.present.story import Story
+from belonging_research.present.story import Quoted, Story
 from belonging_research.present.words_council import VERDICTS, facts, short
 from belonging_research.present.words_evidence import informs
 
@@ -55,7 +57,10 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
         "another question than beside other councils: the two answers are never averaged.",
     ]
     if several:
-        said.append("The answers are about starting the first of these, not about one of them apart from the others.")
+        said.append(
+            "The answers are about starting the first of these, not about one of them apart from the others: each by "
+            "itself is described only, where overall absence is told."
+        )
     if assessment.every_school_starts:
         said.append(
             "In the end every school started, so this is the extra of starting earlier, not the difference that "
@@ -68,7 +73,37 @@ def _answer(story: Story) -> str:
     answer = f"<p><strong>{short(story)}.</strong> {html.escape(verdict(story), quote=False)}</p>"
     if story.assessed is None:
         return answer
+    if story.assessed.inference == "exact":
+        return f"{answer}\n{_paragraph(_few(story))}"
     return f"{answer}\n{verdict_bar(story, facts(story))}\n{_paragraph([*informs(story), *_noticed(story)])}"
+
+
+def with_times(story: Story) -> Story:
+    """The story of few events that also quotes how many times as many there were, of counts as rounded."""
+    estimate = story.assessed
+    if estimate is None or estimate.inference != "exact":
+        return story
+    low, high = (math.exp(end) for end in estimate.intervals["0.95"])
+    value = math.exp(estimate.value)
+    said = (
+        Quoted(finding=story.finding.id, quantity="times", value=value, printed=f"about {value:.1f} times as many"),
+        Quoted(
+            finding=story.finding.id, quantity="range of times", value=None,
+            printed=f"{math.floor(10 * low) / 10:.1f} to {math.ceil(10 * high) / 10:.1f} times",
+        ),
+    )  # fmt: skip
+    return replace(story, quoted=(*story.quoted, *said))
+
+
+def _few(story: Story) -> list[str]:
+    """Instead of a bar, which shows differences from what is expected: nothing is expected of so few."""
+    return [
+        f"By the time that pupils were on roll there were {story.said['times']} in schools whose pyramid had started "
+        f"as, in the same half-terms, in schools that had not started by then; range: {story.said['range of times']}. "
+        "Ranges made this way are meant to hold the truth at least 95 times in 100. There are too few for an answer, "
+        "and how these schools differed before is not taken out, so this does not say what starting did: the table of "
+        "permanent exclusions counts them before and since. The ratio is worked out from rounded counts."
+    ]
 
 
 def verdict(story: Story) -> str:

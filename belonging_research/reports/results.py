@@ -25,7 +25,9 @@ _SLUG = re.compile(r"[^a-z0-9]+")
 class Truth(Protocol):
     """What a simulated study knows: the effect of a row, from potential outcomes, in ``unit``."""
 
-    def effect(self, outcome: str, source: str, phase: str, post: Sequence[str], unit: str) -> float | None:
+    def effect(
+        self, outcome: str, source: str, phase: str, post: Sequence[str], unit: str, subgroup: str
+    ) -> float | None:
         """The true effect; None where the world has none for this row."""
 
 
@@ -86,7 +88,7 @@ def _with_truth(row: dict[str, Any], truth: Truth | None) -> dict[str, Any]:
     if truth is None:
         return {**row, "truth": None}
     post = () if row["post"] == "all" else tuple(_year(part) for part in row["post"].split("+"))
-    known = truth.effect(row["outcome"], row["source"], row["phase"], post, row["unit"])
+    known = truth.effect(row["outcome"], row["source"], row["phase"], post, row["unit"], row["subgroup"])
     return {**row, "truth": None if known is None else float(f"{known:.12g}")}
 
 

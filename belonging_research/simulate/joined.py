@@ -18,11 +18,20 @@ class JoinedTruth:
     country: Truth | None
     county: CountyTruth | None
 
-    def effect(self, outcome: str, source: str, phase: str, post: Sequence[str], unit: str) -> float | None:
-        """The true effect in ``unit``; None where the worlds have none for this row."""
+    def effect(
+        self, outcome: str, source: str, phase: str, post: Sequence[str], unit: str, subgroup: str = "all"
+    ) -> float | None:
+        """The true effect in ``unit``; None where the worlds have none for this row.
+
+        ``subgroup`` of a register's row is the intervention that schools began with.
+        """
         if source != "register":
-            return None if self.country is None else self.country.effect(outcome, source, phase, post, unit)
-        return None if self.county is None or phase != "all" else self.county.effect_on(outcome, post)
+            if self.country is None or subgroup != "all":
+                return None
+            return self.country.effect(outcome, source, phase, post, unit)
+        if self.county is None or phase != "all":
+            return None
+        return self.county.effect_on(outcome, post, None if subgroup == "all" else subgroup)
 
 
 def truth_beside(folders: Sequence[Path]) -> JoinedTruth | None:

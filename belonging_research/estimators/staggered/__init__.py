@@ -4,16 +4,23 @@
 ``pre_trends`` whether starters moved apart before, and the power of asking; ``weightings_apart`` whether weights
 matter by more than chance; ``imputation``, ``sun_abraham``,
 ``two_way_fixed_effects`` and, where all start together, ``common_start_bootstrap_p`` are checks; ``ratio_effect`` and
-``exact_ratio`` are for counts, ``promised_ratios`` and ``realised_ratios`` for the ratio that would be noticed.
-Imported by its own name: it brings libraries that take seconds to load, which the county layer does not need.
+``exact_ratio`` are for counts, ``promised_ratios`` and ``realised_ratios`` for the ratio that would be noticed;
+``effects_by_intervention`` describes what schools began with. Imported by its own name: it brings libraries that take
+seconds to load, which the county layer does not need.
 """
 
+from belonging_research.estimators.exact import ExactRatio, exact_ratio
+from belonging_research.estimators.staggered.by_intervention import (
+    FEWEST_PYRAMIDS,
+    Began,
+    InterventionEffect,
+    ToldApart,
+    effects_by_intervention,
+)
 from belonging_research.estimators.staggered.common_start import common_start_bootstrap_p
 from belonging_research.estimators.staggered.conversion import adoption_index, staggered
 from belonging_research.estimators.staggered.counts import (
-    ExactRatio,
     RatioEffect,
-    exact_ratio,
     ratio_effect,
     started_beside_others,
 )
@@ -32,16 +39,21 @@ from belonging_research.estimators.staggered.pre_trends import PreTrends, pre_tr
 from belonging_research.estimators.staggered.weighing import WeightingsApart, overall_value, weightings_apart
 
 __all__ = [
+    "FEWEST_PYRAMIDS",
+    "Began",
     "ExactRatio",
     "GroupTimeEffects",
+    "InterventionEffect",
     "OtherEstimate",
     "PreTrends",
     "RatioEffect",
     "RatioPlacebos",
     "SchoolDesign",
+    "ToldApart",
     "WeightingsApart",
     "adoption_index",
     "common_start_bootstrap_p",
+    "effects_by_intervention",
     "estimate_schools",
     "exact_ratio",
     "group_time_effects",

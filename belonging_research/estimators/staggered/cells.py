@@ -121,13 +121,22 @@ class _Sides:
 
 
 def cell_effects(
-    sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
+    sums: ClusterSums,
+    adoption: Ints,
+    cells: tuple[Cell, ...],
+    *,
+    comparison: Comparison,
+    anticipation: int,
+    apart: Bools | None = None,
 ) -> CellEffects:
-    """Effects of ``cells`` under (B, C) allocations of starts to clusters."""
+    """Effects of ``cells`` under (B, C) allocations of starts to clusters.
+
+    Clusters ``apart`` (C,) start something else: compared until then, never among those whose effect it is.
+    """
     att, weight = np.full((2, len(adoption), len(cells)), np.nan)
     shares, influence = np.zeros((2, *adoption.shape, len(cells)))
     for m, cell in enumerate(cells):
-        side = _sides(sums, adoption, cell, comparison, anticipation)
+        side = _sides(sums, adoption, cell, comparison, anticipation, apart)
         att[:, m], weight[:, m] = side.att, side.weight
         # Each cluster's change beyond what the comparison's mean change predicts, summed over blocks: as products of
         # small matrices, since there are thousands of allocations.
@@ -154,8 +163,11 @@ def overall_values(
     return found
 
 
-def _sides(sums: ClusterSums, adoption: Ints, cell: Cell, comparison: Comparison, anticipation: int) -> _Sides:
-    treated = (adoption == cell.group).astype(np.float64)
+def _sides(
+    sums: ClusterSums, adoption: Ints, cell: Cell, comparison: Comparison, anticipation: int, apart: Bools | None = None
+) -> _Sides:
+    starts = adoption == cell.group
+    treated = (starts if apart is None else starts & ~apart).astype(np.float64)
     control = controls(adoption, cell, comparison=comparison, anticipation=anticipation).astype(np.float64)
     usable = sums.open[:, cell.time] & sums.open[:, cell.base]
     own = np.where(usable, sums.weights, 0.0)

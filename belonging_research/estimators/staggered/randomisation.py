@@ -153,14 +153,20 @@ def _roots(quartics: Floats) -> NDArray[np.complex128]:
 
 
 def overall_under(
-    sums: ClusterSums, adoption: Ints, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int
+    sums: ClusterSums,
+    adoption: Ints,
+    cells: tuple[Cell, ...],
+    *,
+    comparison: Comparison,
+    anticipation: int,
+    apart: Bools | None = None,
 ) -> tuple[Floats, Floats]:
     """Overall effects (B,) under (B, C) allocations, and their influence (B, C) about its mean; both linear in sums."""
     step = max(1, _CHUNK // max(adoption.shape[1] * sums.weights.shape[1], 1) // max(len(cells), 1))
     values, influence = [], []
     for first in range(0, len(adoption), step):
         found = cell_effects(
-            sums, adoption[first : first + step], cells, comparison=comparison, anticipation=anticipation
+            sums, adoption[first : first + step], cells, comparison=comparison, anticipation=anticipation, apart=apart
         )
         value, psi = overall_effects(found)
         values.append(value)
@@ -195,17 +201,18 @@ def randomisation(
     *,
     comparison: Comparison,
     anticipation: int,
+    apart: Bools | None = None,
 ) -> Randomisation:
-    """The real allocation (C,) judged by the ``others`` (B, C); ``cells`` are all post.
+    """The real allocation (C,) judged by the ``others`` (B, C); ``cells`` are all post, ``apart`` as in `cell_effects`.
 
     Raises :class:`EstimateError` where the real allocation's effect has no error.
     """
     every = np.vstack([adoption[None], others])
-    found = linear(
-        overall_under(sums, every, cells, comparison=comparison, anticipation=anticipation),
-        overall_under(treated_sums(sums, adoption), every, cells, comparison=comparison, anticipation=anticipation),
-        error_factor(study),
+    own, shift = (
+        overall_under(of, every, cells, comparison=comparison, anticipation=anticipation, apart=apart)
+        for of in (sums, treated_sums(sums, adoption))
     )
+    found = linear(own, shift, error_factor(study))
     if not found.variance[0] > 1e-24 * float(np.abs(sums.outcomes).max()) ** 2:
         raise EstimateError(
             "all pyramids that start together change alike, so nothing shows how far chance moves them; is the outcome "

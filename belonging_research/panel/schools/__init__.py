@@ -3,8 +3,10 @@
 Imported by its own name: it brings a query engine, which the county layer does not need.
 """
 
+from belonging_research.panel.schools.begun import BegunWith, begun_with
 from belonging_research.panel.schools.building import Register, cohort_panel, events_panel, school_panel
 from belonging_research.panel.schools.shape import (
+    SCHOOL_DAYS,
     WEIGHTINGS,
     FollowedPupils,
     LeftOut,
@@ -25,7 +27,9 @@ from belonging_research.panel.schools.study import (
 __all__ = [
     "ABSENCE",
     "EVENTS",
+    "SCHOOL_DAYS",
     "WEIGHTINGS",
+    "BegunWith",
     "FollowedPupils",
     "LeftOut",
     "PupilPanels",
@@ -35,6 +39,7 @@ __all__ = [
     "SchoolStudy",
     "Starts",
     "Weighting",
+    "begun_with",
     "cohort_panel",
     "events_panel",
     "half_term_label",

@@ -14,6 +14,7 @@ from belonging_research.errors import PanelError
 
 Floats = NDArray[np.float64]
 Weighting = Literal["pupils", "sessions", "schools"]
+SCHOOL_DAYS = 190  # of a school year in England
 WEIGHTINGS: tuple[Weighting, ...] = ("pupils", "sessions", "schools")
 
 

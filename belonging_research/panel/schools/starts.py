@@ -44,6 +44,11 @@ def half_term_label(half: HalfTerm) -> str:
     return f"{half.period} HT{half.number}"
 
 
+def first_half_term(day: dt.date, halves: Sequence[HalfTerm]) -> int | None:
+    """The half-term from which a start on ``day`` counts, by index: -1 before the first, None after the last."""
+    return None if day > halves[-1].last_day else bisect_right([half.first_day for half in halves], day) - 1
+
+
 def starts_of(
     schools: pa.Table, interventions: pa.Table, halves: Sequence[HalfTerm], *, assignment: Assignment = "pyramid"
 ) -> Starts:
@@ -64,9 +69,7 @@ def starts_of(
     opens, closes = [half.first_day for half in halves], halves[-1].last_day
     before = tuple(sorted(urn for urn, day in first.items() if day < opens[0]))
     adoption = {
-        urn: bisect_right(opens, first[urn]) - 1 if urn in first and first[urn] <= closes else None
-        for urn in clusters
-        if urn not in before
+        urn: first_half_term(first[urn], halves) if urn in first else None for urn in clusters if urn not in before
     }
     told = [
         ("first_of_several_interventions_counts", several),

@@ -23,16 +23,30 @@ class Changes:
     """``log_absence``: (schools, half-terms) log of what expected untreated absence is multiplied by, 0 in the mean.
 
     ``start``: (pyramids,) place in :data:`STARTS` of the half-term in which each begins, or NEVER.
-    ``effect``: (starts + never, half-terms) proportional change of absence, before a pupil's own multiplier.
+    ``intervention``: (pyramids,) place in the world's interventions of what each begins with, -1 for never.
+    ``effect``: (starts + never, half-terms) proportional change of absence, before the multipliers of the intervention
+    (``strength``, (pyramids,)) and of a pupil.
     """
 
     log_absence: Floats
     start: Ints
+    intervention: Ints
     effect: Floats
+    strength: Floats
 
     def school_start(self, schools: Schools) -> Ints:
         """(schools,) place in :data:`STARTS`, or NEVER."""
         return np.where(schools.mainstream, self.start[schools.pyramid], NEVER)
+
+    def school_intervention(self, schools: Schools) -> Ints:
+        """(schools,) place in the world's interventions of what a school begins with, -1 for never."""
+        return np.where(schools.mainstream, self.intervention[schools.pyramid], -1)
+
+    def school_effect(self, schools: Schools) -> Floats:
+        """(schools, half-terms) proportional change of absence, before a pupil's own multiplier."""
+        strength = np.where(schools.mainstream, self.strength[schools.pyramid], 1.0)
+        found: Floats = self.effect[self.school_start(schools)] * strength[:, None]
+        return found
 
 
 def year_levels(world: CountyWorld) -> Floats:
@@ -60,10 +74,13 @@ def draw_changes(world: CountyWorld, schools: Schools, rng: np.random.Generator)
         odd = rng.normal(0, world.passing_year_sd / 100, (world.n_pyramids, world.n_periods))
         odd = np.vstack([odd, np.zeros((1, world.n_periods))])[schools.pyramid]
         deviations += odd.repeat(HALF_TERMS, axis=1) / rates[:, None]
-    start = _draw_starts(world, deviations, schools, rng)
+    start, intervention = _draw_starts(world, deviations, schools, rng)
     levels = np.log(year_levels(world)).repeat(HALF_TERMS)
     log_absence = deviations - sizes[:, None] ** 2 / 2 + levels
-    return Changes(log_absence=log_absence, start=start, effect=effect_paths(world))
+    return Changes(
+        log_absence=log_absence, start=start, intervention=intervention, effect=effect_paths(world),
+        strength=np.append(world.effect_by_intervention, 1.0)[intervention],
+    )  # fmt: skip
 
 
 def _autoregression(n: int, length: int, rng: np.random.Generator) -> Floats:
@@ -84,8 +101,11 @@ def _yearly_change_sd() -> float:
     return float(np.sqrt(contrast @ covariance @ contrast))
 
 
-def _draw_starts(world: CountyWorld, deviations: Floats, schools: Schools, rng: np.random.Generator) -> Ints:
-    """The start of each pyramid: by lot, or first where absence rose most in the year before the first start."""
+def _draw_starts(
+    world: CountyWorld, deviations: Floats, schools: Schools, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """The start of each pyramid, by lot or first where absence rose most in the year before the first start, and what
+    it begins with: interventions in turn along that order, so that each start has all of them."""
     never = round(world.share_never * world.n_pyramids)
     treated = world.n_pyramids - never
     places = np.sort(np.arange(treated) % len(STARTS))
@@ -96,9 +116,10 @@ def _draw_starts(world: CountyWorld, deviations: Floats, schools: Schools, rng: 
         last, before = (deviations[:, first - n * HALF_TERMS :][:, :HALF_TERMS].mean(axis=1) for n in (1, 2))
         rise = [(last - before)[schools.pyramid == at].mean() for at in range(world.n_pyramids)]
         order = np.argsort(-np.array(rise), kind="stable")
-    found = np.empty(world.n_pyramids, np.int64)
-    found[order] = starts
-    return found
+    turn = np.append(np.arange(treated) % len(world.interventions), np.full(never, -1))
+    found, begins_with = np.empty((2, world.n_pyramids), np.int64)
+    found[order], begins_with[order] = starts, turn
+    return found, begins_with
 
 
 def effect_paths(world: CountyWorld) -> Floats:

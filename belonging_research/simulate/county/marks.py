@@ -93,7 +93,7 @@ def expected_absence(county: County, rows: Ints, period: int) -> tuple[Floats, F
     usual = usual_absence(pupils, who, period - pupils.entry[who], period)
     usual = usual * np.where(schools.tier[school] == "alternative", 3.0, 1.0) * np.exp(schools.level[school])
     untreated = np.minimum(usual[:, None] * np.exp(county.changes.log_absence[school, halves]), 0.97)
-    path = county.changes.effect[county.changes.school_start(schools)[school], halves]
+    path = county.changes.school_effect(schools)[school, halves]
     own = np.where(pupils.fsm[who] == 1, county.world.effect_fsm, 1.0)[:, None]
     path = np.where(untreated >= county.world.effect_from_absence, path * own, 0.0)
     return untreated, untreated * np.clip(1 + path, 0, None)

@@ -155,7 +155,7 @@ def _absence(
     untreated = np.clip(expected * relative, 0.005, 0.6)
     share = float(np.interp(world.effect_from_absence, *_ABOVE))
     by_pupil = share * (1 + (world.effect_fsm - 1) * _FSM_OF_ABSENCE)
-    path = changes.effect[changes.school_start(schools)[own]] * by_pupil
+    path = changes.school_effect(schools)[own] * by_pupil
     return untreated, untreated * np.maximum(1 + path, 0)
 
 

@@ -15,7 +15,6 @@ from belonging_research.simulate.county.suspensions import draw_reasons
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER
 from belonging_research.tables.council import DESTINATIONS, EXCLUSIONS, INTERVENTIONS, PUPILS, SCHOOLS
 
-PROGRAMME = "Belonging programme"
 _COST_A_PUPIL = 30.0  # pounds a year
 _COST_NOT_KNOWN = 0.1  # of schools
 
@@ -123,14 +122,16 @@ def start_days(county: County) -> Days:
 
 
 def _interventions(county: County, rng: np.random.Generator) -> pa.Table:
-    """One programme at every school of a treated pyramid, from the first school day of its half-term."""
+    """What its pyramid begins with at every school of it, from the first school day of its half-term."""
     start = county.changes.school_start(county.schools)
     days = start_days(county)[start]
     treated = np.flatnonzero((start != NEVER) & ~np.isnat(days))
     sizes = _sizes(county)[treated]
     known = rng.random(len(treated)) >= _COST_NOT_KNOWN
     columns = {
-        "intervention": [PROGRAMME] * len(treated),
+        "intervention": [
+            county.world.interventions[at] for at in county.changes.school_intervention(county.schools)[treated]
+        ],
         "urn": county.schools.urn[treated].astype(np.int32),
         "first_day": days[treated],
         "last_day": np.full(len(treated), NO_DAY),

@@ -43,7 +43,8 @@ class TruthCell:
     ``population``: ``on_roll``: enrolments, by the school they are at; ``baseline_cohort``: pupils on roll of a
     pyramid's school at the January census before the first start, wherever they are in the county, by the school they
     were at (intention to treat). ``start``: label of the half-term in which its pyramid begins, None for never or
-    none; ``half_term``: such a label (``"2024/25 HT1"``); ``event_time``: half-terms since the start, None without.
+    none; ``intervention``: what it begins with, None likewise; ``half_term``: such a label (``"2024/25 HT1"``);
+    ``event_time``: half-terms since the start, None without.
     ``fsm``: ever eligible, None where not recorded. Counts are half-days (``school_days``: days) of pupils aged 5 to
     15 by the counting rules of the published statistics; suspensions are all that were issued there, and
     ``pupils_suspended`` the pupils whose first of the academic year it was. ``left_possible`` and ``left_absent`` are
@@ -53,6 +54,7 @@ class TruthCell:
 
     population: str
     start: str | None
+    intervention: str | None
     half_term: str
     event_time: int | None
     phase: str
@@ -89,7 +91,8 @@ class CountyTruth:
         """Realised effect on overall absence, a proportion of possible half-days, over treated cells.
 
         Weighs half-days: the actual rate less the untreated one, of cells at or after their start. ``of`` narrows it:
-        ``half_terms``, ``start``, ``event_time``, ``phase``, ``fsm``. None where no treated half-day is there.
+        ``half_terms``, ``start``, ``intervention``, ``event_time``, ``phase``, ``fsm``. None where no treated half-day
+        is there.
         """
         cells = self._treated(population, half_terms, of)
         possible, untreated = sum(c.possible for c in cells), sum(c.untreated_possible for c in cells)
@@ -110,19 +113,20 @@ class CountyTruth:
         left = sum(c.left_possible for c in cells), sum(c.left_absent for c in cells)
         return absent / possible - (absent + left[1]) / (possible + left[0])
 
-    def effect_on(self, outcome: str, post: Sequence[str]) -> float | None:
+    def effect_on(self, outcome: str, post: Sequence[str], intervention: str | None = None) -> float | None:
         """The truth of a finding about the baseline cohort over academic years ``post``, in the outcome's unit.
 
         Overall absence as a proportion; suspensions, and pupils with one or more in a year, as log ratios. None for any
-        other outcome.
+        other outcome. With ``intervention`` of schools that began with it alone.
         """
         halves = {each.half_term for each in self.cells if each.half_term[:7] in post}
+        of = {} if intervention is None else {"intervention": intervention}
         if outcome == "overall_absence_rate":
-            return self.effect("baseline_cohort", half_terms=halves)
+            return self.effect("baseline_cohort", half_terms=halves, **of)
         counts = {"suspension_rate": "suspensions", "pupils_with_one_or_more_suspensions_rate": "pupils_suspended"}
         if outcome not in counts:
             return None
-        ratio = self.suspension_ratio("baseline_cohort", half_terms=halves, count=counts[outcome])
+        ratio = self.suspension_ratio("baseline_cohort", half_terms=halves, count=counts[outcome], **of)
         return math.log(ratio) if ratio else None
 
     def suspension_ratio(
@@ -163,7 +167,7 @@ def half_term_label(county: County, at: int) -> str:
 def county_truth(county: County, counts: Iterable[ChunkCounts], code: str) -> CountyTruth:
     """Add up the counts of every chunk of every year, and the suspensions of both potential outcomes."""
     halves = county.world.n_periods * HALF_TERMS
-    shape = (NEVER + 1, len(_PHASES), len(_FSM), halves, len(_MEASURES))
+    shape = (NEVER + 1, len(county.world.interventions) + 1, len(_PHASES), len(_FSM), halves, len(_MEASURES))
     sums = {population: np.zeros(shape, np.int64) for population in POPULATIONS}
     groups = {population: _groups(county, population) for population in POPULATIONS}
     counted = list(counts)
@@ -197,16 +201,17 @@ def plain_world(world: CountyWorld) -> dict[str, Any]:
 
 
 def _groups(county: County, population: str) -> tuple[Ints, Any]:
-    """(rows, 3) start, phase and eligibility of every row of the roll, and which rows belong to the population."""
+    """(rows, 4) start, intervention, phase and eligibility of every row of the roll, and which belong to it."""
     roll, schools = county.roll, county.schools
     school, known = roll.school, np.ones(len(roll.pupil), bool)
     if population == "baseline_cohort":
         school = baseline_school(county)[roll.pupil]
         known = school >= 0
     start = county.changes.school_start(schools)[school]
+    began_with = county.changes.school_intervention(schools)[school]
     phase = np.array([_PHASES.index(each) for each in schools.phase])[school]
     fsm = np.where(county.pupils.fsm == 1, 0, np.where(county.pupils.fsm == 0, 1, 2))[roll.pupil]
-    return np.column_stack([start, phase, fsm]), known
+    return np.column_stack([start, began_with, phase, fsm]), known
 
 
 def baseline_school(county: County) -> Ints:
@@ -244,17 +249,19 @@ def _add_suspensions(county: County, sums: Ints, group: Ints, known: Any) -> Non
 def _cells(county: County, population: str, sums: Ints) -> list[TruthCell]:
     found = []
     starts = (*county.world.treated_starts, None)
-    for start, phase, fsm, half in zip(*np.nonzero(sums.any(axis=-1)), strict=True):
+    names = (*county.world.interventions, None)
+    for start, began_with, phase, fsm, half in zip(*np.nonzero(sums.any(axis=-1)), strict=True):
         begins = starts[start]
         found.append(
             TruthCell(
                 population=population,
                 start=None if start == NEVER else f"{STARTS[start][0]} HT{STARTS[start][1]}",
+                intervention=names[began_with],
                 half_term=half_term_label(county, int(half)),
                 event_time=None if begins is None else int(half) - begins,
                 phase=_PHASES[phase],
                 fsm=_FSM[fsm],
-                **dict(zip(_MEASURES, sums[start, phase, fsm, half].tolist(), strict=True)),
+                **dict(zip(_MEASURES, sums[start, began_with, phase, fsm, half].tolist(), strict=True)),
             )
         )
     return found

@@ -25,7 +25,9 @@ HALF_TERMS = 6
 class CountyWorld:
     """What is true of one county. Absence effects are proportions of a pupil's own absence: -0.1 is a tenth less.
 
-    ``effect_by_start``: what ``effect`` is multiplied by for each of :data:`STARTS`; ``effect_fsm``: for pupils ever
+    ``effect_by_start``: what ``effect`` is multiplied by for each of :data:`STARTS`; ``interventions``: what pyramids
+    begin with, each one of them, in turn within a start and the lot; ``effect_by_intervention``: what ``effect`` is
+    multiplied by for each; ``effect_fsm``: for pupils ever
     eligible for free school meals; ``effect_from_absence``: pupils whose untreated rate is below it have none.
     ``build_up``: half-terms until the whole effect; ``fade``: share of it lost with each half-term after that.
     ``suspension_ratio``: share of suspensions that still happen at treated schools (at most 1).
@@ -53,6 +55,8 @@ class CountyWorld:
     timing: Literal["drawn_by_lot", "by_need"] = "drawn_by_lot"
     effect: float = 0.0
     effect_by_start: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    interventions: tuple[str, ...] = ("Belonging programme",)
+    effect_by_intervention: tuple[float, ...] = (1.0,)
     effect_fsm: float = 1.0
     effect_from_absence: float = 0.0
     build_up: int = 1
@@ -75,6 +79,12 @@ class CountyWorld:
             found = getattr(self, name)
             if not low <= found <= high:
                 raise PlanError(f"world {self.name}: {name} is {found}; expected {low} to {high}.")
+        named, sizes = len(set(self.interventions)), len(self.effect_by_intervention)
+        if not named or named != len(self.interventions) or sizes != named:
+            raise PlanError(
+                f"world {self.name}: {len(self.interventions)} interventions, {named} of them different, and {sizes} "
+                "sizes of effect; expected at least one, no name twice and a size for each."
+            )
 
     @property
     def periods(self) -> tuple[str, ...]:
@@ -94,6 +104,8 @@ class CountyWorld:
         return tuple(places)
 
 
+# What a council's log tells apart: in a county of 22 pyramids each of three is begun in five.
+_THREE = ("Belonging programme", "Peer mentoring", "Trusted adult")
 _CLEAN = CountyWorld(name="one_point", effect=-0.135)
 _NULL = CountyWorld(name="nothing_happened")
 
@@ -103,7 +115,8 @@ COUNTY_WORLDS: Mapping[str, CountyWorld] = MappingProxyType(
         for world in (
             CountyWorld(
                 name="known_effect", effect=-0.12, effect_by_start=(1.25, 1.0, 1.0, 0.75), effect_fsm=1.3, build_up=2,
-                suspension_ratio=0.8, belonging_shift=0.15,
+                suspension_ratio=0.8, belonging_shift=0.15, interventions=_THREE,
+                effect_by_intervention=(1.0, 1.0, 1.0),
             ),
             _NULL,
             _CLEAN,
@@ -111,6 +124,10 @@ COUNTY_WORLDS: Mapping[str, CountyWorld] = MappingProxyType(
             replace(_CLEAN, name="quarter_of_a_point", effect=-0.034),
             replace(_CLEAN, name="fading", build_up=1, fade=0.2),
             replace(_CLEAN, name="harm", effect=0.135),
+            replace(
+                _CLEAN, name="one_of_two_works", effect=-0.27, interventions=_THREE[:2],
+                effect_by_intervention=(1.0, 0.0),
+            ),
             replace(_CLEAN, name="only_the_severe", effect=-0.3, effect_from_absence=0.5),
             replace(_NULL, name="fewer_suspensions", suspension_ratio=0.7),
             replace(_NULL, name="by_need", timing="by_need", fair=False, catcher="base year"),
