@@ -140,7 +140,7 @@ def _interventions(county: County, rng: np.random.Generator) -> pa.Table:
         "cost": pa.array(np.round(_COST_A_PUPIL * sizes, -1), pa.float64(), mask=~known),
         "timing": [county.world.timing] * len(treated),
     }
-    return as_table(INTERVENTIONS.schema, columns)
+    return as_table(INTERVENTIONS.schema, columns).sort_by([(name, "ascending") for name in INTERVENTIONS.key])
 
 
 def _sizes(county: County) -> Ints:
