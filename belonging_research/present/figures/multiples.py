@@ -22,7 +22,7 @@ from belonging_research.present.figures.canvas import (
 )
 from belonging_research.present.numbers import Scale, year
 
-_ROW, _FOOT, _HEAD = 1.75, 0.30, 0.38  # inches: a row of panels, the key under them, title and first heading
+_ROW, _FOOT, _HEAD = 1.75, 0.50, 0.38  # inches: a row of panels, key and mark under them, title and first heading
 _COLUMNS = 2
 _LOOK = ((NAVY, "-", "o"), (ORANGE, (0, (5, 2)), "s"), (PLUM, "-.", "D"), (TEAL, (0, (1, 1.2)), "^"))
 _INK = {ORANGE: "#B4430E", TEAL: "#14675F"}  # dark enough for text
@@ -46,7 +46,7 @@ def draw(series: Series, *, title: str, subject: str, measure: Scale, start: str
         else:
             axes.set_ylabel(textwrap.fill(subject, 20), fontsize=9)
     key = [*(["Grey: the others"] if len(series) > 1 else []), *([f"dotted: {since}, the start"] if marked else [])]
-    figure.text(0.012, 0.10 / height, "; ".join(key), fontsize=9.5, color=GREY, va="bottom")
+    figure.text(0.012, 0.30 / height, "; ".join(key), fontsize=9.5, color=GREY, va="bottom")
     return Drawing(
         figure=figure,
         title=title,
