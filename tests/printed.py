@@ -253,6 +253,17 @@ class Released:
             return [each * 1.9 for each in changes]
         if quantity in _YEARS:
             return []
+        if quantity == "times":
+            return [math.exp(finding["value"])]
+        if quantity == "range of times":
+            return [math.exp(end) for end in _ends(finding, 0.95)]
+        if quantity in ("schools", "spread by chance"):
+            name, column = {
+                "schools": ("schools_began_with", "schools"),
+                "spread by chance": ("interventions_told_apart", "p_value"),
+            }[quantity]  # fmt: skip
+            rows = [row for table in self._own(notebook) if table.id.endswith(f".{name}") for row in table.rows]
+            return [float(row[column]) for row in rows if row.get("began_with") in (None, finding["subgroup"])]
         if quantity == "checks":
             return [float(n) for n in _tallies(finding["checks"])]
         if quantity in finding["checks"]:

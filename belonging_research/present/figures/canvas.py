@@ -129,7 +129,8 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 def seal_picture(cleared: Cleared[Any], drawing: Drawing, also: Sequence[Cleared[Any]] = ()) -> Picture:
     """The drawing as a sealed picture, its table sealed under it; ``also`` is what else it was drawn from."""
-    table = seal_sheet(cleared, f"Figures of: {drawing.title}", drawing.headings, drawing.rows)
+    named = drawing.title.partition(". ")[0]  # a list of tables needs a name, not all that the picture says
+    table = seal_sheet(cleared, f"Figures of: {named}", drawing.headings, drawing.rows)
     svg = _svg(drawing)
     seal = cleared.door.seal(
         "picture",
