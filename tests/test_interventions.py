@@ -26,7 +26,7 @@ from belonging_research.estimators.staggered import (
     exact_ratio,
 )
 from belonging_research.estimators.staggered.by_intervention import _scene, gains
-from belonging_research.findings import InterventionAssessment, SchoolAssessment
+from belonging_research.findings import InterventionAssessment, SchoolAssessment, few_events
 from belonging_research.findings.interventions import by_intervention, together
 from belonging_research.findings.schools import assess_schools, estimate_of
 from belonging_research.panel.schools import SchoolPanel, SchoolStudy, begun_with, panel_of_arrays, study_schools
@@ -151,8 +151,8 @@ def test_what_always_begins_together_is_one() -> None:
     found, apart = described(*made_up(5, [both, alone] * 5 + [None] * 8))
     assert set(found) == {both, alone}
     assert apart.n_groups == 2
-    assert together(both) == "talk and walk"
-    assert together(("a", "b", "c")) == "a, b and c"
+    assert together(both) == "talk + walk"
+    assert together(("a", "b", "c")) == "a + b + c"
 
 
 def test_kinds_that_began_at_different_times_are_told_apart_with_that_doubt() -> None:
@@ -173,7 +173,7 @@ def test_fewer_than_three_pyramids_have_no_number() -> None:
     assert found["walk",].value is not None
     assert apart is None
     crowded, _ = described(*made_up(8, [("walk",), ("talk",), ("read",)] * 4, starts=(12,)))
-    assert {each.why for each in crowded.values()} == {"too few pyramids had not started to set beside it"}
+    assert {each.why for each in crowded.values()} == {"it could not be told from chance"}
 
 
 def test_a_pyramid_without_a_name_is_refused() -> None:
@@ -326,6 +326,43 @@ def test_few_schools_are_withheld_and_counts_rounded(made: InterventionAssessmen
         assert not [row for row in cleared.value.groups.to_pylist() if row["schools"] % 5]
 
 
+@pytest.mark.parametrize(("rare", "held"), [(1, True), (2, True), (3, False), (0, False)])
+def test_what_is_shown_gives_no_few_schools_back(
+    rare: int, held: bool, made: InterventionAssessment, plan: Plan
+) -> None:
+    """By weight the interventions add up to the registered effect: one or two schools would be the remainder."""
+    rows = made.groups.to_pylist()
+    if rare:
+        why = "began in fewer than three pyramids"
+        rows.append({"began_with": "Quiet room", "schools": rare, "fewest_schools": rare, "why": why})
+    groups = pa.Table.from_pylist(rows, schema=made.groups.schema)
+    door = open_door(plan)
+    cleared = clear(dataclasses.replace(made, groups=groups), door)
+    left = {each.subgroup for each in made.findings} - {each.subgroup for each in cleared.value.findings}
+    fewest = min(made.findings, key=lambda each: (each.estimate.n_treated if each.estimate else 0, each.subgroup))
+    assert left == ({fewest.subgroup} if held else set())
+    shown = readable(describe(cleared, "council").html)
+    assert ("beside the others it would tell of too few schools" in shown) == held
+    assert audit(door.entries, plan) == ()
+
+
+def test_one_name_with_and_in_it_is_one(made: InterventionAssessment, plan: Plan) -> None:
+    """ "Meet and greet" began alone: nothing is said of things that began together."""
+    first, *rest = made.findings
+    assert first.estimate is not None
+    named = dataclasses.replace(
+        first, subgroup="Meet and greet", estimate=dataclasses.replace(first.estimate, subgroup="Meet and greet")
+    )
+    rows = [{**row, "began_with": row["began_with"].replace(str(first.subgroup), "Meet and greet")}
+            for row in made.groups.to_pylist()]  # fmt: skip
+    other = dataclasses.replace(
+        made, findings=(named, *rest), groups=pa.Table.from_pylist(rows, schema=made.groups.schema)
+    )
+    shown = readable(describe(clear(other, open_door(plan)), "council").html)
+    assert "“Meet and greet”" in shown
+    assert "began together" not in shown
+
+
 def words(made: InterventionAssessment, plan: Plan, **change: Any) -> str:
     """The text of the page."""
     html = describe(clear(dataclasses.replace(made, **change), open_door(plan)), "council").html
@@ -349,7 +386,7 @@ def test_words_for_heads(made: InterventionAssessment, plan: Plan) -> None:
     later = words(made, plan, told_apart=times.replace_schema_metadata(made.told_apart.schema.metadata))
     assert "may be one between those times" in later
     one = words(made, plan, findings=made.findings[:1])
-    assert "Only “Belonging programme” began in enough pyramids to be described" in one
+    assert "Only “Belonging programme” can be described here" in one
     none = words(made, plan, told_apart=made.told_apart.slice(0, 0), findings=())
     assert "No intervention began in enough schools and pyramids" in none
     assert [times_in_100(share) for share in (0.001, 0.0104, 0.05)] == [
@@ -411,6 +448,22 @@ def exact_finding(whole: SchoolAssessment, events: tuple[int, int]) -> Any:
         like, outcome=PERMANENT, label="Permanent exclusions per 100 pupils", estimate=estimate, method="exact_ratio"
     )
     return dataclasses.replace(whole, findings=(finding,))
+
+
+@pytest.mark.parametrize("events", [(0, 0), (40, 0), (0, 40), (40, 1), (9, 40), (40, 10)])
+def test_none_and_few_permanent_exclusions_sound_alike(
+    events: tuple[int, int], study: SchoolStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a hidden count is nought is told by no other wording, and no refusal quotes a count."""
+    monkeypatch.setattr(
+        few_events, "started_beside_others", lambda _, level: exact_ratio(events, (5e6, 7e6), level=level)
+    )
+    if min(events) >= 10:
+        assert few_events.exact_estimate(study, study.panel(PERMANENT), PERMANENT).counted is not None
+        return
+    with pytest.raises(EstimateError) as refused:
+        few_events.exact_estimate(study, study.panel(PERMANENT), PERMANENT)
+    assert str(refused.value) == "too few, in schools that had started or in the others, for a ratio"
 
 
 def test_few_permanent_exclusions_are_hidden_and_counts_do_not_come_back(

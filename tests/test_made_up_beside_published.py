@@ -27,8 +27,9 @@ from belonging_research.panel.schools.arrival.made_up import NOT_MADE_UP, NOT_TH
 from belonging_research.panel.schools.arrival.rules import absence_of_year
 from belonging_research.plan import Plan, read_plan
 from belonging_research.present import plot
-from belonging_research.simulate.county import COUNTY_WORLDS, PRODUCER, published, write_checked_county
+from belonging_research.simulate.county import COUNTY_WORLDS, write_checked_county
 from belonging_research.sources.council import read_council_extract
+from belonging_research.tables import published_marginals as published
 
 DORSET, OLD_DORSET = "E06000059", "835"
 WORLD = replace(
@@ -219,7 +220,7 @@ def test_it_is_asked_of_made_up_records_alone(study: SchoolStudy) -> None:
         (row,) = made_up_beside_published(each).table.to_pylist()
         first, *rest = row.values()
         assert first == words and {*rest} == {None}
-    assert study.extract.producer == PRODUCER
+    assert study.extract.producer == published.MADE_UP_BY
 
 
 # The picture.

@@ -86,9 +86,10 @@ def pre_trends_of(
 def exits(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: at worst or at best for the pupils who left, a noticed effect may be none or the other way round.
 
-    Lee's (2009) bounds are of the estimate, and chance is beside them (Imbens & Manski 2004): the check fails where the
-    interval that noticed the effect reaches none once it is moved to either bound. Asking only whether the estimate
-    changes its sign would let pass what leavers and chance made together: a noticed estimate is far from none.
+    Lee's (2009) bounds are of the estimate, and chance is beside them, in the spirit of Imbens & Manski (2004): the
+    check fails where the interval that noticed the effect reaches none once it is moved to either bound. Asking only
+    whether the estimate changes its sign would let pass what leavers and chance made together: a noticed estimate is
+    far from none.
     """
     name = "exits"
     if estimate.outcome != ABSENCE:

@@ -35,6 +35,7 @@ T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 _TOKEN = object()
 WITHHELD = "withheld"
+WITH_OTHERS = "with the others it would give too few schools back"
 _STARTS = Measures(pupils=("pupils",), schools=("schools",))
 _NAMED = Measures(schools=("schools",))
 _TOLD_APART = Measures(other=("interventions", "p_value", "ways"))
@@ -212,15 +213,40 @@ def _clear_interventions(made: InterventionAssessment, door: Door, name: str) ->
     if made.left_out:
         return _made(made, door, _not_said(made.left_out, door, name or "interventions_not_said"))
     named = _named(made.groups, "fewest_schools", door.plan.policy_of("school"))
+    kept = _giving_none_back(made, set(named["began_with"].to_pylist()), door.plan.policy_of("school"))
+    held = {each.subgroup for each in made.findings} - {each.subgroup for each in kept}
+    why = [WITH_OTHERS if name in held else own for name, own in zip(*_lists(named, "began_with", "why"), strict=True)]
+    named = named.set_column(named.column_names.index("why"), "why", pa.array(why, pa.string()))
     groups = _clear_table(named.drop_columns(["fewest_schools"]), door, _NAMED, "schools_began_with")
     apart = _clear_table(made.told_apart, door, _TOLD_APART, "interventions_told_apart")
-    kept = tuple(each for each in made.findings if each.subgroup in set(named["began_with"].to_pylist()))
     findings = _clear_findings(kept, door, name) if kept else None
     safe = dataclasses.replace(
         made, findings=() if findings is None else findings.value, groups=groups.value, told_apart=apart.value,
         some_not_named=named.num_rows < made.groups.num_rows,
     )  # fmt: skip
     return _made(safe, door, door.entry(groups.entry if findings is None else findings.entry))
+
+
+def _giving_none_back(made: InterventionAssessment, named: set[str], policy: SecrecyPolicy) -> tuple[Finding, ...]:
+    """Findings by intervention that may be read together: with the registered one they give no few schools back.
+
+    By weight they add up to the registered effect, so that what is not shown is the remainder of those that are. Where
+    that is of too few schools, the one of the fewest schools is held back too.
+    """
+    schools = dict(zip(*_lists(made.groups, "began_with", "schools"), strict=True))
+    own = [each for each in made.findings if each.subgroup in named]
+    few = [each for each in own if each.estimate is None or _too_few(each.estimate, policy)]
+    shown = [each for each in own if each not in few]
+    while shown:
+        rest = sum(schools.values()) - sum(schools[each.subgroup] for each in shown)
+        if rest == 0 or rest >= policy.schools:
+            break
+        shown.remove(min(shown, key=lambda each: (schools[each.subgroup], each.subgroup)))
+    return tuple(each for each in own if each in few or each in shown)
+
+
+def _lists(table: pa.Table, *columns: str) -> list[list[Any]]:
+    return [table[name].to_pylist() for name in columns]
 
 
 def _named(listed: pa.Table, column: str, policy: SecrecyPolicy) -> pa.Table:

@@ -11,6 +11,7 @@ from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.staggered import started_beside_others
 from belonging_research.findings.inputs import level_key, levels
 from belonging_research.panel.schools import SCHOOL_DAYS, SchoolPanel, SchoolPanels
+from belonging_research.plan import POLICIES
 
 FEW = frozenset({"permanent_exclusion_rate"})
 METHOD = "exact_ratio"
@@ -22,14 +23,18 @@ def exact_estimate(study: SchoolPanels, panel: SchoolPanel, outcome: str) -> Est
     Not adjusted for how schools differed before. ``actual`` and ``predicted`` are events a pupil on roll for a school
     year, of either side. The door works it out again from counts as they may be shown (``counted``): an exact interval
     would give both counts back to the last one.
-    Raises :class:`EstimateError`, the same whichever side has none, where there is no ratio.
+    Raises :class:`EstimateError`, in the same words whatever the counts, where either side has fewer than the policy
+    shows: that a side has none is as much about a few pupils as that it has one.
     """
     plan = study.plan
     wide, narrow = levels(plan.alpha(plan.post[-1]))
-    found = {key: started_beside_others(panel, level=float(key)) for key in sorted({wide, narrow, level_key(0.95)})}
+    try:
+        found = {key: started_beside_others(panel, level=float(key)) for key in sorted({wide, narrow, level_key(0.95)})}
+    except EstimateError:
+        raise EstimateError(_TOO_FEW) from None  # the refusal quotes counts
     one = found[level_key(0.95)]
-    if one.ratio is None:
-        raise EstimateError("too few, in schools that had started or in the others, for a ratio")
+    if one.ratio is None or min(one.events) < POLICIES[plan.policy].pupils:
+        raise EstimateError(_TOO_FEW)
     rates = [events / (days / SCHOOL_DAYS) for events, days in zip(one.events, one.exposure, strict=True)]
     schools = dict(zip(panel.schools, panel.adoption, strict=True))
     return Estimate(
@@ -46,6 +51,7 @@ def exact_estimate(study: SchoolPanels, panel: SchoolPanel, outcome: str) -> Est
     )  # fmt: skip
 
 
+_TOO_FEW = "too few, in schools that had started or in the others, for a ratio"
 _OF = (
     "log of the rate in schools that had started over that in schools that had not by then, in the same half-terms, by "
     "enrolled time; how they differed before is not taken out"

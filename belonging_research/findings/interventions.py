@@ -20,6 +20,7 @@ from belonging_research.panel.schools import ABSENCE, BegunWith, SchoolPanel, Sc
 from belonging_research.plan import Plan
 from belonging_research.tables.school_year import half_terms
 
+TOGETHER = " + "
 DRAWS = 999  # of a description: steps of one in a thousand
 _GROUPS = {
     "began_with": pa.string(),
@@ -67,8 +68,8 @@ def by_intervention(study: SchoolStudy | None, plan: Plan) -> InterventionAssess
 
 
 def together(names: Sequence[str]) -> str:
-    """Interventions that began together, as one: ``"A, B and C"``."""
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    """Interventions that began together, as one: ``"A + B + C"``. No name has a plus of its own (`begun_with`)."""
+    return TOGETHER.join(names)
 
 
 def _nothing(why: str) -> InterventionAssessment:

@@ -80,8 +80,8 @@ def _lead(made: InterventionAssessment, stories: Sequence[Story]) -> list[str]:
         return ["No intervention began in enough schools and pyramids for what followed to be described apart."]
     if len(stories) == 1:
         return [
-            f"Only {_quoted(stories[0])} began in enough pyramids to be described, so nothing shows whether another "
-            "would have done more or less."
+            f"Only {_quoted(stories[0])} can be described here, so nothing shows whether another would have done more "
+            "or less."
         ]
     if row is None:
         return ["Whether these differ cannot be asked: too few pyramids began with each to tell it from chance."]
@@ -94,6 +94,8 @@ def _lead(made: InterventionAssessment, stories: Sequence[Story]) -> list[str]:
         else "They differed by more than chance often makes them: if it made no difference which of them a pyramid "
         f"began with, they would look at least this far apart {times}."
     ]
+    if row["interventions"] > len(stories):
+        said.append("What is not described here is counted in that.")
     if not row["within_starts"]:
         said.append("They began at different times, so a difference between them may be one between those times.")
     return said
@@ -123,11 +125,10 @@ def _caution(made: InterventionAssessment, stories: Sequence[Story]) -> list[str
             "Each is set beside schools whose pyramid had not started anything; those that started another thing are "
             "left out from then on."
         )
-    several = [str(story.finding.subgroup) for story in stories if " and " in str(story.finding.subgroup)]
+    several = [str(story.finding.subgroup) for story in stories if " + " in str(story.finding.subgroup)]
     if several:
         said.append(
-            "What always began together in the same pyramids and half-term cannot be told apart, and stands here as "
-            "one."
+            "What began together in the same pyramids and half-term cannot be told apart, and stands here as one."
         )
     if made.every_school_starts:
         said.append("In the end every school started, so each is the extra of starting earlier.")
@@ -146,7 +147,8 @@ def _too_few(made: InterventionAssessment) -> list[str]:
 # What the estimator says, in readers' words.
 _WHY = {
     "began in fewer than three pyramids": "it began in fewer than three pyramids, too few to tell it from chance",
-    "too few pyramids had not started to set beside it": "too few pyramids had not started to set beside it",
+    "it could not be told from chance": "it could not be told from chance",
+    "with the others it would give too few schools back": "beside the others it would tell of too few schools",
 }
 
 

@@ -100,8 +100,9 @@ def _few(story: Story) -> list[str]:
     return [
         f"By the time that pupils were on roll there were {story.said['times']} in schools whose pyramid had started "
         f"as, in the same half-terms, in schools that had not started by then; range: {story.said['range of times']}. "
-        "Ranges made this way are meant to hold the truth at least 95 times in 100. There are too few for an answer, "
-        "and how these schools differed before is not taken out, so this does not say what starting did: the table of "
+        "Ranges made this way would hold the truth 95 times in 100 if each came about by itself; they come several "
+        "at a time, in some schools, so the truth lies outside more often. There are too few for an answer, and how "
+        "these schools differed before is not taken out, so this does not say what starting did: the table of "
         "permanent exclusions counts them before and since. The ratio is worked out from rounded counts."
     ]
 

@@ -146,9 +146,10 @@ def _effect(
         judged = _judged(scene, own, rng, 1 - max(levels), draws)
         intervals = {f"{level:g}": judged.interval(level) for level in levels}
     except EstimateError:
-        why = "too few pyramids had not started to set beside it"
+        why = "it could not be told from chance"
         return InterventionEffect(names=names, why=why, n_treated=n_treated)
-    compared = own | (scene.adoption > int(scene.adoption[own].min()))
+    later = scene.adoption > int(scene.adoption[own].min())
+    compared = own | (scene.adoption == NEVER if scene.comparison == "never_treated" else later)
     sizes = dict(zip(scene.panel.units, scene.panel.sizes.tolist(), strict=True))
     units = np.flatnonzero(compared[scene.study.cluster])
     return InterventionEffect(

@@ -27,7 +27,8 @@ def begun_with(schools: pa.Table, interventions: pa.Table, halves: Sequence[Half
     """What pyramids that start within ``halves`` began with. ``schools``, ``interventions``: of `tables.council`.
 
     Whatever begins in a pyramid in the half-term of its first start is what it began with: what starts together cannot
-    be told apart. Names lose spaces around them, and a slash, which parts an id, becomes a dash.
+    be told apart. Names lose spaces around them, and a slash, which parts an id, becomes a dash; a plus, which
+    parts names, becomes "and".
     """
     clusters = {
         row["urn"]: row["pyramid"] or f"school {row['urn']}" for row in schools.select(["urn", "pyramid"]).to_pylist()
@@ -48,4 +49,4 @@ def begun_with(schools: pa.Table, interventions: pa.Table, halves: Sequence[Half
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.replace("/", " - ").split())
+    return " ".join(name.replace("/", " - ").replace("+", " and ").split())

@@ -118,7 +118,7 @@ def _note(rows: Sequence[Row]) -> str:
     if any(row["difference_low"] is not None for row in rows):
         parts.append("Shaded: where the whole line may lie, 19 times in 20.")
     if any(row["difference"] is None for row in rows):
-        parts.append("Gaps: too few schools to be shown.")
+        parts.append("Gaps: too few schools to be shown, or what would give such a figure back.")
     return " ".join(parts)
 
 

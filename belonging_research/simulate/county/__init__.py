@@ -1,6 +1,6 @@
 """A made-up county: a council's own tables with a known effect, as `receive` leaves them or as councils have them."""
 
-from belonging_research.simulate.county.checked import PRODUCER, write_checked_county, write_simulated_county
+from belonging_research.simulate.county.checked import write_checked_county, write_simulated_county
 from belonging_research.simulate.county.county import County, draw_county
 from belonging_research.simulate.county.followed import PupilPaths, SimulatedCohort, draw_cohort
 from belonging_research.simulate.county.raw import RawCounty, write_county_as_councils_have_it
@@ -10,7 +10,6 @@ from belonging_research.simulate.county.worlds import COUNTY_WORLDS, CountyWorld
 
 __all__ = [
     "COUNTY_WORLDS",
-    "PRODUCER",
     "County",
     "CountyTruth",
     "CountyWorld",

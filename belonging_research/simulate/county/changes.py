@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from belonging_research.simulate.councils import Floats, Ints
-from belonging_research.simulate.county.published import OVERALL_ABSENCE, YEAR
 from belonging_research.simulate.county.schools import Schools
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER, STARTS, CountyWorld
+from belonging_research.tables.published_marginals import OVERALL_ABSENCE, YEAR
 
 # Over that of the year to which pupils' absence was fitted, from 2020/21; later years stay at the last.
 _YEAR_LEVEL = np.round(np.array(list(OVERALL_ABSENCE.values())) / OVERALL_ABSENCE[YEAR], 2)

@@ -33,9 +33,9 @@ from belonging_research.simulate.folder import project_root, swap_folders
 from belonging_research.sources.origin import NAME as ORIGIN
 from belonging_research.sources.reading import file_sha256
 from belonging_research.tables.council import MARKS, WEEKLY
+from belonging_research.tables.published_marginals import MADE_UP_BY
 
 SEED = 20240901
-PRODUCER = "belonging_research simulate"  # in the record of an extract of which nothing is real
 _TERMS = (("Autumn", (1, 2)), ("Spring", (3, 4)), ("Summer", (5, 6)))
 _WEEKLY_COUNTS = {
     "present_sessions": ("present",), "approved_educational_activity_sessions": ("approved_activity",),
@@ -156,7 +156,7 @@ def _write_origin(folder: Path, world: CountyWorld, rows: dict[str, int]) -> Non
     day = dt.date(world.first_period + world.n_periods, 8, 31)
     lines = [
         f'title = "Made-up county, world {world.name}"',
-        f'producer = "{PRODUCER}"',
+        f'producer = "{MADE_UP_BY}"',
         'licence = "none needed: nobody in it exists"',
         f"date = {day.isoformat()}",
     ]

@@ -17,7 +17,7 @@ _JOINERS = 0.017  # of the roll a year come from outside the county, about as ma
 NOT_RECORDED = -1
 
 # Absence of a pupil in a year is the median of its group times exp(scale x t with 3 degrees of freedom): fitted to
-# the bands of :mod:`simulate.county.published`. By year group, Reception first.
+# the bands of :mod:`tables.published_marginals`. By year group, Reception first.
 _MEDIAN = np.array([5.7, 5.3, 4.9, 4.3, 4.65, 4.75, 4.85, 5.4, 5.9, 6.6, 7.0, 7.15]) / 100
 _SCALE = np.array([0.48, 0.48, 0.47, 0.46, 0.47, 0.48, 0.51, 0.60, 0.67, 0.71, 0.74, 0.74])
 _FREEDOM = 3

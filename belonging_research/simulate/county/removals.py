@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belonging_research.simulate.councils import Floats, Ints
-from belonging_research.simulate.county.published import PERMANENT_EXCLUSIONS
 from belonging_research.simulate.county.school_days import TEACHING_DAYS
+from belonging_research.tables.published_marginals import PERMANENT_EXCLUSIONS
 
 REVIEW_DAYS = 15  # school days from a permanent exclusion to the governors' decision
 CANCEL_DAYS = 3  # until a head cancels one

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from belonging_research.simulate.councils import Floats, Ints
 from belonging_research.simulate.county.changes import Changes
-from belonging_research.simulate.county.published import SUSPENSIONS
 from belonging_research.simulate.county.pupils import Pupils
 from belonging_research.simulate.county.removals import BY_YEAR_GROUP
 from belonging_research.simulate.county.roll import SUBSIDIARY, Removals, Roll
 from belonging_research.simulate.county.school_days import TEACHING_DAYS, school_days
 from belonging_research.simulate.county.schools import Schools
 from belonging_research.simulate.county.worlds import HALF_TERMS, CountyWorld
+from belonging_research.tables.published_marginals import SUSPENSIONS
 
 RATES = np.array(list(SUSPENSIONS.values()))  # per 100 pupils, from 2020/21; later years stay at the last
 MOST_SESSIONS = 90  # 45 school days in an academic year

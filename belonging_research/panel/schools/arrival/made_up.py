@@ -17,7 +17,7 @@ from belonging_research.outcomes.exclusions import counted, exclusion_rates
 from belonging_research.panel.schools.arrival.rules import absence_of_year
 from belonging_research.panel.schools.arrival.shape import NO_SCHOOLS, Arrived, arrived
 from belonging_research.panel.schools.study import SchoolStudy
-from belonging_research.simulate.county import PRODUCER, published
+from belonging_research.tables import published_marginals as published
 from belonging_research.tables.measures import Measures, Rate
 
 NOT_MADE_UP = "These records are not made up, so this is not asked of them"
@@ -55,7 +55,7 @@ _Line = tuple[str, int, int, float]  # its name, counted, of, and the published 
 
 
 def made_up_beside_published(study: SchoolStudy | None) -> Arrived:
-    """Marginals of a made-up county beside those published of Dorset (:mod:`simulate.county.published`).
+    """Marginals of a made-up county beside those published of Dorset (:mod:`tables.published_marginals`).
 
     A row a figure: overall absence by phase, enrolments by how much they missed, persistent absence by group and year
     group, suspensions and permanent exclusions that stood over the January roll, how concentrated they are, and
@@ -66,7 +66,7 @@ def made_up_beside_published(study: SchoolStudy | None) -> Arrived:
     if study is None:
         return arrived((), _COLUMNS, _COUNTS, nothing=NO_SCHOOLS)
     # Both: without a plan that says so, what is drawn from it would not be marked as made up.
-    if not study.plan.simulated or study.extract.producer != PRODUCER:
+    if not study.plan.simulated or study.extract.producer != published.MADE_UP_BY:
         return arrived((), _COLUMNS, _COUNTS, nothing=NOT_MADE_UP)
     if published.YEAR not in study.periods:
         return arrived((), _COLUMNS, _COUNTS, nothing=NOT_THE_YEAR)

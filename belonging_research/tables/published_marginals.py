@@ -56,3 +56,6 @@ FROM_A_TENTH_OF_SCHOOLS: tuple[int, int] = (1_899, 2_767)
 
 # ATTENDANCE: schools by phase as the Department deems it; middle schools are secondary.
 SCHOOLS: Mapping[Phase, int] = {"primary": 118, "secondary": 29, "special": 6}
+
+# In the record of an extract of which nothing is real.
+MADE_UP_BY = "belonging_research simulate"
