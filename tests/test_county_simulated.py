@@ -30,7 +30,6 @@ from belonging_research.simulate.county import (
     CountyTruth,
     draw_county,
     draw_school_panel,
-    published,
     read_county_truth,
     write_checked_county,
     write_county_as_councils_have_it,
@@ -48,6 +47,7 @@ from belonging_research.simulate.county.tables import county_tables
 from belonging_research.simulate.county.traps import had_nobody_left
 from belonging_research.simulate.county.worlds import HALF_TERMS, NEVER
 from belonging_research.sources.origin import read_origin
+from belonging_research.tables import published_marginals as published
 from belonging_research.tables.council import COUNCIL_TABLES, DESTINATION_KINDS, MARKS, TIMING_DECIDED
 from belonging_research.tables.exclusion_codes import EXCLUSION_REASONS
 from belonging_research.tables.school_year import half_terms, january_census
