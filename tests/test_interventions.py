@@ -118,7 +118,7 @@ def test_effects_are_the_pyramids_gains_put_together() -> None:
     """What the joint test hands round is what the estimates are made of, whoever else starts in between."""
     panel, began = made_up(3, [("walk",), ("talk",), ("read",)] * 5 + [None] * 7, effects={"walk": 0.02})
     found, _ = described(panel, began)
-    scene = _scene(panel, began, "not_yet_treated", 0)
+    scene = _scene(panel, began, "not_yet_treated", 0, history=False)
     gain, weight = gains(scene)
     for at, names in enumerate(scene.groups):
         own = scene.label == at

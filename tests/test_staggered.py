@@ -532,7 +532,7 @@ def test_a_reference_that_is_the_real_allocation_again_rejects_nothing() -> None
         value=np.ones(30), slope=np.ones(30), variance=np.ones(30), cross=np.zeros(30), curve=np.zeros(30)
     )  # fmt: skip
     with pytest.raises(EstimateError):
-        Randomisation(value=1.0, std_error=1.0, reference=same).interval(0.95)
+        Randomisation(own=same.rows(np.arange(30) == 0), reference=same).interval(0.95)
 
 
 def test_truth_is_covered_and_a_true_null_seldom_rejected() -> None:

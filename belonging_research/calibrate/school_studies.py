@@ -7,7 +7,9 @@ from belonging_research.calibrate.school_drawing import DrawnPupils, DrawnSchool
 from belonging_research.calibrate.school_worlds import SchoolWorld, layer_of
 from belonging_research.calibrate.studies import DECIDED
 from belonging_research.checks import CheckResult
-from belonging_research.checks.schools import allocation, exits, pre_trends_of, spill_over, weights
+from belonging_research.checks.breaking import NOTHING_TO_BREAK
+from belonging_research.checks.county import answer
+from belonging_research.checks.schools import allocation, exits, history, pre_trends_of, spill_over, weights
 from belonging_research.errors import PlanError
 from belonging_research.estimators import Estimate
 from belonging_research.findings import Candidate, Finding, judge_all
@@ -21,7 +23,7 @@ from belonging_research.plan import Plan
 DRAWS, CHECK_DRAWS = 399, 199
 # Checks of pupils who left or moved have nothing to look at in schools without pupils; no made-up register here has
 # codes that change; the other estimators, and how many are still followed, are a caution at most.
-QUICK_CHECKS = ("allocation", "pre_trends", "weights")
+QUICK_CHECKS = ("allocation", "pre_trends", "history", "weights")
 PUPIL_CHECKS = ("exits", "spill_over")
 SIZES = (0.01, 0.03, 0.05)
 
@@ -33,7 +35,7 @@ def conduct_school_study(world: SchoolWorld, plan: Plan, number: int) -> Tried:
     forbids. The same plan, world and number give the same answer, whatever else is drawn. Raises as the pipeline does.
     """
     study = _draw(world, plan, number)
-    findings = {each.outcome: each for each in findings_of(study)}
+    findings = {each.outcome: each for each in findings_of(study, of=world.outcome)}
     wrong = any(f.verdict in DECIDED and world.does_nothing(name) for name, f in findings.items())
     finding, truth = findings[world.outcome], study.truths[world.outcome]
     made = finding.estimate
@@ -49,12 +51,17 @@ def conduct_school_study(world: SchoolWorld, plan: Plan, number: int) -> Tried:
     )  # fmt: skip
 
 
-def findings_of(study: DrawnSchools) -> tuple[Finding, ...]:
-    """The finding of each outcome of a drawn study, by the family rules, with the checks that it can be asked."""
-    rows = []
+def findings_of(study: DrawnSchools, *, of: str | None = None) -> tuple[Finding, ...]:
+    """The finding of each outcome of a drawn study, by the family rules, with the checks that it can be asked.
+
+    ``of``: the outcome whose checks are counted; another's are made only where they can take a verdict away.
+    """
+    rows, alpha = [], study.plan.alpha(study.periods[-1])
     for outcome in study.plan.outcomes:
         made = estimate_of(study, outcome.name, placebos=0)
-        rows.append(Candidate.of(made, _checks(made, study), is_registered_row=True, imbalance=made.imbalance))
+        asked = of is None or outcome.name == of or made.p_value <= alpha
+        checks = _checks(made, study) if asked else _nothing_to_break(study.plan)
+        rows.append(Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance))
     return judge_all(rows, study.plan, report_year=study.periods[-1])
 
 
@@ -77,12 +84,18 @@ def _checks(made: Estimate, study: DrawnSchools) -> tuple[CheckResult, ...]:
     found = {
         "allocation": lambda: allocation(made, study, plan),
         "pre_trends": lambda: pre_trends_of(made, study, plan, draws=CHECK_DRAWS, placebos=1, judges=1),
+        "history": lambda: history(made, study, plan),
         "weights": lambda: weights(made, study, plan, draws=CHECK_DRAWS),
     }
     if isinstance(study, DrawnPupils):
         found["exits"] = lambda: exits(made, study, plan)
         found["spill_over"] = lambda: spill_over(made, study, plan)
     return tuple(result for name in plan.checks for result in found[name]())
+
+
+def _nothing_to_break(plan: Plan) -> tuple[CheckResult, ...]:
+    sentence = f"No difference was noticed: {NOTHING_TO_BREAK}."
+    return tuple(answer(name, "no_test", "caution", sentence) for name in plan.checks)
 
 
 def _caught(world: SchoolWorld, checks: tuple[CheckResult, ...]) -> bool | None:

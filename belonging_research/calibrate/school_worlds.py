@@ -61,11 +61,11 @@ _ALL = (
     SchoolWorld(name="nothing_happened", county=_NULL,
                 sentence="Nothing was done; starts were drawn by lot among 22 pyramids, three in ten of which never."),
     SchoolWorld(
-        name="by_need", county=COUNTIES["by_need"], catcher="pre_trends", fair=False,
+        name="by_need", county=COUNTIES["by_need"], catcher="history", fair=False,
         sentence="Pyramids whose absence had risen most in the year before started first, and came back slowly.",
     ),
     SchoolWorld(
-        name="odd_base_year", county=COUNTIES["odd_base_year"], catcher="pre_trends", fair=False,
+        name="odd_base_year", county=COUNTIES["odd_base_year"], catcher="history", fair=False,
         sentence="Pyramids that had risen most in an odd year started first, and the next year took much of it back.",
     ),
     SchoolWorld(name="all_treated", county=COUNTIES["all_treated"],

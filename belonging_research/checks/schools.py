@@ -83,6 +83,24 @@ def pre_trends_of(
     return (answer(name, status, "serious", sentence, value=found.p_value, limit=PRE_TREND_P, power=found.power),)
 
 
+def history(estimate: Estimate, study: SchoolPanels, plan: Plan) -> tuple[CheckResult, ...]:
+    """Serious: with and without allowing for what schools' absence had been, the estimate moves by over S.
+
+    The school layer's base-year check: where starters had stood unusually high or low just before, the two part.
+    """
+    name, limit = "history", plan.outcome(estimate.outcome).sesoi
+    if estimate.outcome != ABSENCE:
+        return _not_built(name, "what allowing for their history would change")
+    panel = study.panel(ABSENCE)
+    shift = _value(panel, study, history=not study.layer.history) - _value(panel, study)
+    how = "Without" if study.layer.history else "With"
+    sentence = (
+        f"{how} allowing for what each school's absence had been before anything started, the estimate moves by "
+        f"{in_words(shift, estimate.unit)}."
+    )
+    return (moved(name, shift, limit, sentence),)
+
+
 def exits(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: at worst or at best for the pupils who left, a noticed effect may be none or the other way round.
 
@@ -150,7 +168,7 @@ def weights(estimate: Estimate, study: SchoolPanels, plan: Plan, *, draws: int =
     name, limit, panel = "weights", plan.outcome(estimate.outcome).sesoi, study.panel(estimate.outcome)
     found = weightings_apart(
         panel, rng=plan.rng("weights", estimate.outcome), comparison=study.layer.comparison,
-        anticipation=study.layer.anticipation, draws=draws,
+        anticipation=study.layer.anticipation, history=study.layer.history, draws=draws,
     )  # fmt: skip
     apart, beyond = _as_effect(found.apart, estimate, panel), found.p_value <= WEIGHTS_P
     status: Status = "pass" if apart <= limit else "fail" if beyond else "no_test"
@@ -175,7 +193,7 @@ def other_estimators(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tupl
         return (answer(name, "no_test", "caution", "No other estimator has been set beside a ratio of events."),)
     panel = study.enrolments_absence()
     try:
-        own = _value(panel, study)
+        own = _value(panel, study, history=False)  # neither of the others allows for it
         found = {each.method: each.value - own for each in (imputation(panel), sun_abraham(panel))}
     except EstimateError as fault:
         return (answer(name, "no_test", "caution", f"No other estimator could be set beside it: {fault}"),)
@@ -203,6 +221,7 @@ def followed(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[CheckR
 SCHOOL_CHECKS: Mapping[str, Callable[[Estimate, SchoolStudy, Plan], tuple[CheckResult, ...]]] = {
     "allocation": allocation,
     "pre_trends": pre_trends_of,
+    "history": history,
     "exits": exits,
     "code_bridge": code_bridge_of,
     "spill_over": spill_over,
@@ -227,9 +246,13 @@ def run_school_checks(estimate: Estimate, study: SchoolStudy) -> tuple[CheckResu
     return tuple(result for name in plan.checks for result in SCHOOL_CHECKS[name](estimate, study, plan))
 
 
-def _value(panel: SchoolPanel, study: SchoolPanels) -> float:
-    """The overall effect alone, in the outcome's unit."""
-    return overall_value(panel, comparison=study.layer.comparison, anticipation=study.layer.anticipation)
+def _value(panel: SchoolPanel, study: SchoolPanels, *, history: bool | None = None) -> float:
+    """The overall effect alone, in the outcome's unit; ``history`` allowed for as the plan says, or as asked."""
+    layer = study.layer
+    return overall_value(
+        panel, comparison=layer.comparison, anticipation=layer.anticipation,
+        history=layer.history if history is None else history,
+    )  # fmt: skip
 
 
 def _not_built(name: str, what: str) -> tuple[CheckResult, ...]:

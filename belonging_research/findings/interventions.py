@@ -54,7 +54,8 @@ def by_intervention(study: SchoolStudy | None, plan: Plan) -> InterventionAssess
     effects, apart = effects_by_intervention(
         panel, begun.names, rng_of=lambda *names: own.rng("schools", ABSENCE, "began with", *names),
         levels=sorted({0.95, *(float(level) for level in levels(own.alpha(year)))}),
-        comparison=study.layer.comparison, anticipation=study.layer.anticipation, draws=min(study.layer.draws, DRAWS),
+        comparison=study.layer.comparison, anticipation=study.layer.anticipation, history=study.layer.history,
+        draws=min(study.layer.draws, DRAWS),
     )  # fmt: skip
     rows = [_estimate(each, panel, study) for each in effects if each.value is not None]
     candidates = [Candidate.of(row, (), is_registered_row=False) for row in rows]

@@ -89,8 +89,8 @@ def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = PLACEBOS) 
     if outcome == ABSENCE:
         design = SchoolDesign(
             alpha=plan.alpha(post[-1]), sesoi=planned.sesoi, comparison=study.layer.comparison,
-            anticipation=study.layer.anticipation, draws=study.layer.draws, unit=planned.unit,
-            plan_digest=plan.digest, registered=True, placebos=placebos,
+            anticipation=study.layer.anticipation, history=study.layer.history, draws=study.layer.draws,
+            unit=planned.unit, plan_digest=plan.digest, registered=True, placebos=placebos,
         )  # fmt: skip
         made = estimate_schools(panel, design, rng=rng)
         schools = dict(zip(panel.schools, panel.adoption, strict=True))

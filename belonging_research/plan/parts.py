@@ -126,7 +126,9 @@ class SchoolLayer(Strict):
     """What a study asks of a council's own schools: starts that differ between them, judged once.
 
     ``post`` are academic years from the first start on; the pupils on roll at the January census of ``baseline`` are
-    followed. ``draws``: allocations of starts that judge the real one. ``policy`` guards the council's own figures.
+    followed. ``history``: overall absence is compared at equal absence before anybody started, so that a school that
+    stood high and comes back is not taken for one that was helped. ``draws``: allocations of starts that judge the real
+    one. ``policy`` guards the council's own figures.
     """
 
     outcomes: tuple[OutcomePlan, ...] = Field(min_length=1)
@@ -136,6 +138,7 @@ class SchoolLayer(Strict):
     due: Month
     comparison: Literal["not_yet_treated", "never_treated"] = "not_yet_treated"
     anticipation: int = Field(default=0, ge=0, le=6)
+    history: bool = False
     draws: int = Field(default=1999, ge=199)
     checks: tuple[str, ...] = ()
     policy: Literal["council", "dfe"] = "council"

@@ -22,7 +22,8 @@ from belonging_research.estimators.staggered.cells import (
     cluster_sums,
     controls,
 )
-from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered, staggered
+from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
+from belonging_research.estimators.staggered.history import study_of_starts
 from belonging_research.estimators.staggered.randomisation import Randomisation, randomisation
 from belonging_research.estimators.weights import Bools, Floats
 from belonging_research.panel.schools import SchoolPanel
@@ -96,6 +97,7 @@ def effects_by_intervention(
     levels: Sequence[float],
     comparison: Comparison = "not_yet_treated",
     anticipation: int = 0,
+    history: bool = False,
     draws: int = 999,
 ) -> tuple[tuple[InterventionEffect, ...], ToldApart | None]:
     """An effect for each set of interventions that pyramids began with, by name, and whether these differ.
@@ -107,14 +109,14 @@ def effects_by_intervention(
 
     Raises :class:`EstimateError` as :func:`estimate_schools`, or for a starting pyramid that ``began`` lacks.
     """
-    scene = _scene(panel, began, comparison, anticipation)
+    scene = _scene(panel, began, comparison, anticipation, history)
     found = tuple(_effect(scene, at, rng_of(*names), levels, draws) for at, names in enumerate(scene.groups))
     known = [at for at, each in enumerate(found) if each.value is not None]
     return found, _told_apart(scene, known, rng_of("told apart"), draws)
 
 
-def _scene(panel: SchoolPanel, began: Began, comparison: Comparison, anticipation: int) -> _Scene:
-    study = staggered(panel, anticipation=anticipation)
+def _scene(panel: SchoolPanel, began: Began, comparison: Comparison, anticipation: int, history: bool) -> _Scene:
+    study = study_of_starts(panel, weights="pupils", anticipation=anticipation, history=history)
     adoption = cluster_adoption(study)
     starters = [name for name, start in zip(study.clusters, adoption.tolist(), strict=True) if start < NEVER]
     unknown = sum(name not in began for name in starters)

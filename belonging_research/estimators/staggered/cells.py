@@ -15,6 +15,7 @@ import numpy as np
 
 from belonging_research.errors import EstimateError
 from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
+from belonging_research.estimators.staggered.history import less_history
 from belonging_research.estimators.weights import Bools, Floats
 
 Comparison = Literal["not_yet_treated", "never_treated"]
@@ -77,9 +78,9 @@ def cells_of(study: Staggered, *, anticipation: int, universal: bool, only_post:
 
 
 def cluster_sums(study: Staggered, values: Floats | None = None) -> ClusterSums:
-    """Sums of a study, or of other ``values`` (n, T) of the same units."""
+    """Sums of a study, or of other ``values`` (n, T) of the same units, less what history predicts of them."""
     shape = (len(study.clusters), len(study.blocks))
-    outcomes = study.values if values is None else values
+    outcomes = less_history(study, study.values if values is None else values)
     weights, sums = np.zeros(shape), np.zeros((*shape, outcomes.shape[1]))
     np.add.at(weights, (study.cluster, study.block), study.weights)
     np.add.at(sums, (study.cluster, study.block), study.weights[:, None] * outcomes)

@@ -30,7 +30,8 @@ class Staggered:
 
     ``values`` (n, T), 0 where a half-term is none of the block's; ``open`` (Y, T) which ones are; ``adoption`` (n,)
     index, :data:`NEVER` without a start; ``cluster``, ``block`` (n,) codes; ``weights`` (n,), mean 1; ``last`` the
-    first half-term index at which no comparison is left (T where one always is).
+    first half-term index at which no comparison is left (T where one always is). ``history`` (n, k): what outcomes are
+    compared at equal values of (:mod:`history`), from the block's mean; k is 0 where they are not.
     """
 
     values: Floats
@@ -45,6 +46,7 @@ class Staggered:
     periods: tuple[str, ...]
     last: int
     left_out: tuple[LeftOut, ...]
+    history: Floats
 
     @property
     def cohorts(self) -> Ints:
@@ -125,6 +127,7 @@ def staggered(panel: SchoolPanel, *, weights: Weighting = "pupils", anticipation
         periods=panel.periods,
         last=len(panel.periods) if never else max(int(own.max()) - anticipation, 0),
         left_out=tuple(LeftOut(what="units", reason=why, n=n, of=len(kept)) for why, n in told if n),
+        history=np.empty((len(at), 0)),
     )
 
 

@@ -21,27 +21,31 @@ from belonging_research.estimators.staggered.cells import (
     error_factor,
 )
 from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
-from belonging_research.estimators.staggered.randomisation import Linear, linear, overall_under, treated_sums
+from belonging_research.estimators.staggered.history import with_history
+from belonging_research.estimators.staggered.randomisation import Randomisation, linear, overall_under, treated_sums
 from belonging_research.estimators.weights import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placebos:
-    """What R allocations in the real one's place show: ``values``, ``errors`` (R,), ``references`` R times B others."""
+    """What R allocations in the real one's place show: each beside the others that judge it."""
 
-    values: Floats
-    errors: Floats
-    references: tuple[Linear, ...]
+    judged: tuple[Randomisation, ...]
+
+    @property
+    def values(self) -> Floats:
+        """(R,) overall effects."""
+        return np.array([each.value for each in self.judged])
+
+    @property
+    def errors(self) -> Floats:
+        """(R,) their clustered errors."""
+        return np.array([each.std_error for each in self.judged])
 
     def _noticed(self, effect: float, alpha: float) -> Bools:
         """(R,) whether each placebo with ``effect`` added has p <= ``alpha``."""
-        found = []
-        for value, error, reference in zip(self.values, self.errors, self.references, strict=True):
-            # The placebo's outcomes plus the effect are those less minus the effect.
-            others = reference.squared_t(-effect)
-            extreme = np.count_nonzero(others * error**2 >= (value + effect) ** 2 * (1 - 1e-9))
-            found.append((1 + extreme) / (len(others) + 1) <= alpha)
-        return np.array(found)
+        # The placebo's outcomes plus the effect are those less minus the effect.
+        return np.array([each.p_value(-effect) <= alpha for each in self.judged])
 
     def power(self, effect: float, alpha: float) -> float:
         """Share noticed with ``effect`` added, the smaller of its two signs."""
@@ -80,15 +84,14 @@ def placebos(
     if not cells:
         raise EstimateError("no half-term after a start has a comparison, so no placebo can be judged")
     outcomes = overall_under(sums, rows, cells, comparison=comparison, anticipation=anticipation)
-    references, values, errors = [], [], []
+    judged = []
     for at, adoption in enumerate(rows[:count]):
-        shift = treated_sums(sums, adoption)
+        shift = treated_sums(study, adoption)
         along = overall_under(shift, rows, cells, comparison=comparison, anticipation=anticipation)
         found = linear(outcomes, along, error_factor(study))
-        values.append(found.value[at])
-        errors.append(np.sqrt(found.variance[at]))
-        references.append(found.rows((rows != adoption).any(axis=1)))
-    return Placebos(values=np.array(values), errors=np.array(errors), references=tuple(references))
+        others = found.rows((rows != adoption).any(axis=1))
+        judged.append(Randomisation(own=found.rows(np.arange(len(rows)) == at), reference=others))
+    return Placebos(judged=tuple(judged))
 
 
 def false_start(study: Staggered, *, anticipation: int) -> tuple[Staggered, int] | None:
@@ -112,7 +115,7 @@ def false_start(study: Staggered, *, anticipation: int) -> tuple[Staggered, int]
         periods=study.periods[:first],
         last=first if never else int(moved.max()) - anticipation,
     )
-    return early, back
+    return with_history(early, anticipation=anticipation) if study.history.size else early, back
 
 
 def without_effect(study: Staggered, effect: float) -> ClusterSums:

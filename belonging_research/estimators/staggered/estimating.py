@@ -11,7 +11,7 @@ from belonging_research.errors import EstimateError
 from belonging_research.estimators.result import Estimate, PathPoint, Unit
 from belonging_research.estimators.staggered.allocation import allocations, refuse_too_few, stratum_of
 from belonging_research.estimators.staggered.cells import Comparison, cells_of, cluster_adoption, cluster_sums
-from belonging_research.estimators.staggered.conversion import Ints, Staggered, staggered
+from belonging_research.estimators.staggered.conversion import Ints, Staggered
 from belonging_research.estimators.staggered.detecting import (
     Placebos,
     drawn_rows,
@@ -22,6 +22,7 @@ from belonging_research.estimators.staggered.detecting import (
 )
 from belonging_research.estimators.staggered.effects import FEWEST_CLUSTERS, GroupTimeEffects
 from belonging_research.estimators.staggered.group_time import group_time_effects
+from belonging_research.estimators.staggered.history import study_of_starts
 from belonging_research.estimators.staggered.randomisation import Randomisation, randomisation
 from belonging_research.estimators.weights import Bools
 from belonging_research.panel.schools import SchoolPanel, Weighting
@@ -43,6 +44,7 @@ class SchoolDesign:
     sesoi: float
     comparison: Comparison = "not_yet_treated"
     anticipation: int = 0
+    history: bool = False
     weights: Weighting = "pupils"
     draws: int = 1999
     placebos: int = 50
@@ -66,7 +68,7 @@ def estimate_schools(
     Raises :class:`EstimateError` where the starts of schools within a pyramid differ, the allocations are too few for
     alpha or a level, or nothing can be compared.
     """
-    study = staggered(panel, weights=design.weights, anticipation=design.anticipation)
+    study = study_of_starts(panel, weights=design.weights, anticipation=design.anticipation, history=design.history)
     adoption, strata = cluster_adoption(study), stratum_of(study, panel)
     found = allocations(adoption, strata, draws=design.draws, rng=rng)
     refuse_too_few(found, design.alpha)
@@ -78,8 +80,9 @@ def estimate_schools(
         comparison=design.comparison, anticipation=design.anticipation,
     )  # fmt: skip
     effects = group_time_effects(
-        panel, rng=rng, comparison=design.comparison, anticipation=design.anticipation, weights=design.weights
-    )
+        panel, rng=rng, comparison=design.comparison, anticipation=design.anticipation, history=design.history,
+        weights=design.weights,
+    )  # fmt: skip
     before, how = _before(study, adoption, found.others, design, rng)
     realised = _realised(study, adoption, found.others, judged.value, design, rng)
     actual = _actual(study)

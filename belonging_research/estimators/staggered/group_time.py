@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ from belonging_research.estimators.staggered.cells import (
     error_factor,
 )
 from belonging_research.estimators.staggered.contributing import schools_behind
-from belonging_research.estimators.staggered.conversion import NEVER, Staggered, long_rows, staggered
+from belonging_research.estimators.staggered.conversion import NEVER, Staggered, long_rows
 from belonging_research.estimators.staggered.effects import (
     CellEffect,
     Effect,
@@ -43,6 +44,8 @@ from belonging_research.estimators.staggered.effects import (
     GroupTimeEffects,
     Unsupported,
 )
+from belonging_research.estimators.staggered.history import less_history, study_of_starts
+from belonging_research.estimators.staggered.randomisation import constant_effect
 from belonging_research.estimators.weights import Floats
 from belonging_research.panel.schools import SchoolPanel, Weighting
 
@@ -56,6 +59,7 @@ def group_time_effects(
     comparison: Comparison = "not_yet_treated",
     anticipation: int = 0,
     covariates: Mapping[str, Floats] | None = None,
+    history: bool = False,
     weights: Weighting = "pupils",
     base_period: BasePeriod = "universal",
     draws: int = 999,
@@ -64,6 +68,8 @@ def group_time_effects(
     """Effects of each cohort at each half-term, doubly robust, clustered by pyramid.
 
     ``covariates``: (n,) by name in the order of ``panel.units``, fixed before the first start (not with blocks).
+    ``history``: effects since the start are measured at equal history (:mod:`history`); before it nothing is allowed
+    for.
     ``rng`` and ``draws`` serve the simultaneous band of the path at ``level``. ``base_period``: what effects before
     the start are measured from, the half-term before each or the reference event time (-1 less the anticipation).
 
@@ -71,14 +77,13 @@ def group_time_effects(
     Raises :class:`EstimateError` where none is left, nobody never starts under ``never_treated``, covariates are
     missing or cannot be balanced.
     """
-    study = staggered(panel, weights=weights, anticipation=anticipation)
+    study = study_of_starts(panel, weights=weights, anticipation=anticipation, history=history)
     _refuse(study, panel, comparison, covariates)
     cells = cells_of(study, anticipation=anticipation, universal=base_period == "universal")
     own = {name: np.asarray(x, dtype=np.float64) for name, x in (covariates or {}).items()}
     notes: tuple[str, ...] = ()
-    if len(study.blocks) > 1:
-        unit_adoption = study.adoption[None]
-        effects = _by_cluster(_unit_effects(study, unit_adoption, cells, comparison, anticipation), study)
+    if len(study.blocks) > 1 or history:
+        effects = _by_cluster(_unit_effects(study, cells, comparison, anticipation), study)
     else:
         at = np.searchsorted(panel.units, study.units)
         extra = np.column_stack([x[at] for x in own.values()]) if own else None
@@ -115,6 +120,8 @@ def _refuse(
             f"{panel.outcome}: all units start together, at {study.periods[int(study.cohorts[0])]}; nothing can be "
             "compared without schools that start later or never"
         )
+    if covariates and study.history.size:
+        raise EstimateError(f"{panel.outcome}: covariates beside history are not built; leave one of them out")
     if covariates and len(study.blocks) > 1:
         raise EstimateError(
             f"{panel.outcome}: covariates beside blocks are not built; a panel with blocks is already compared within "
@@ -128,18 +135,37 @@ def _refuse(
             )
 
 
-def _unit_effects(
-    study: Staggered, adoption: Any, cells: tuple[Cell, ...], comparison: Comparison, anticipation: int
-) -> CellEffects:
-    """As if each unit were its own cluster: starts may then differ within a pyramid."""
+def _at_equal_history(study: Staggered, comparison: Comparison, anticipation: int) -> Staggered:
+    """Outcomes less what history predicts of them, its slopes from outcomes without the effect that is judged.
+
+    So the overall effect of these outcomes is that effect. Errors take the slopes as known.
+    """
+    post = cells_of(study, anticipation=anticipation, universal=True, only_post=True)
+    value = constant_effect(study, post, comparison=comparison, anticipation=anticipation)
+    started = (np.arange(study.values.shape[1]) >= study.adoption[:, None]) & study.open[study.block]
+    values = less_history(study, study.values - value * started) + value * started
+    return replace(study, values=values, history=study.history[:, :0])
+
+
+def _unit_effects(study: Staggered, cells: tuple[Cell, ...], comparison: Comparison, anticipation: int) -> CellEffects:
+    """As if each unit were its own cluster: starts may then differ within a pyramid.
+
+    History is allowed for from the start on: what came before it is shown as it was.
+    """
     n = np.arange(len(study.units))
-    shape = (len(n), len(study.blocks))
-    sums = cluster_sums(study)
-    weights, outcomes = np.zeros(shape), np.zeros((*shape, study.values.shape[1]))
-    weights[n, study.block] = study.weights
-    outcomes[n, study.block] = study.weights[:, None] * study.values
-    alone = type(sums)(weights=weights, outcomes=outcomes, open=study.open)
-    return cell_effects(alone, adoption, cells, comparison=comparison, anticipation=anticipation)
+    alone = replace(study, cluster=n, clusters=study.units)
+
+    def found(each: Staggered) -> CellEffects:
+        sums = cluster_sums(each)
+        return cell_effects(sums, study.adoption[None], cells, comparison=comparison, anticipation=anticipation)
+
+    as_it_was = found(replace(alone, history=study.history[:, :0]))
+    if not study.history.size:
+        return as_it_was
+    since, post = found(_at_equal_history(alone, comparison, anticipation)), [cell.is_post for cell in cells]
+    return CellEffects(
+        **{name: np.where(post, getattr(since, name), getattr(as_it_was, name)) for name in CellEffects.__slots__}
+    )
 
 
 def _by_cluster(effects: CellEffects, study: Staggered) -> CellEffects:

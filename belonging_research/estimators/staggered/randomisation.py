@@ -21,8 +21,11 @@ from belonging_research.estimators.staggered.cells import (
     ClusterSums,
     Comparison,
     cell_effects,
+    cluster_adoption,
+    cluster_sums,
     error_factor,
     overall_effects,
+    overall_values,
 )
 from belonging_research.estimators.staggered.conversion import Ints, Staggered
 from belonging_research.estimators.weights import Bools, Floats
@@ -65,15 +68,26 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Randomisation:
-    """The overall effect, its clustered error, and the reference it is judged by (B other allocations)."""
+    """The real allocation's overall effect (``own``, one row) and the reference it is judged by (B others)."""
 
-    value: float
-    std_error: float
+    own: Linear
     reference: Linear
+
+    @property
+    def value(self) -> float:
+        """The constant effect that leaves nothing of the overall effect, in the outcome's unit."""
+        return float(self.own.value[0] / self.own.slope[0])
+
+    @property
+    def std_error(self) -> float:
+        """The clustered error of ``value``."""
+        own, at = self.own, self.value
+        left = float(own.variance[0] - 2 * at * own.cross[0] + at**2 * own.curve[0])
+        return math.sqrt(max(left, 0.0)) / abs(float(own.slope[0]))
 
     def p_value(self, effect: float = 0.0) -> float:
         """(1 + allocations with |t| at least the real one)/(B + 1), of outcomes less a constant ``effect``."""
-        real = ((self.value - effect) / self.std_error) ** 2
+        real = float(self.own.squared_t(effect)[0])
         extreme = np.count_nonzero(self.reference.squared_t(effect) >= real * (1 - _TIE))
         return float((1 + extreme) / (len(self.reference.value) + 1))
 
@@ -116,11 +130,20 @@ class Randomisation:
 
     def _quartics(self) -> Floats:
         """(B, 5) coefficients, highest first, in u = (effect - value)/error: >= 0 where an allocation is as extreme."""
-        r, a, s = self.reference, self.value, self.std_error
-        alpha = (r.value - a * r.slope) / s
-        constant = (r.variance - 2 * a * r.cross + a**2 * r.curve) / s**2
-        linear = (r.cross - a * r.curve) / s
-        return np.column_stack([-r.curve, 2 * linear, r.slope**2 - constant, -2 * alpha * r.slope, alpha**2])
+        top, bottom = self._in_errors(self.reference)
+        own_top, own_bottom = self._in_errors(self.own)
+        return _product(top, own_bottom) - _product(own_top, bottom)
+
+    def _in_errors(self, of: Linear) -> tuple[Floats, Floats]:
+        """Squared effects and variances (B, 3) as polynomials in u, highest power first, both over the error squared.
+
+        Of the real allocation nothing is left at u = 0, which rounding must not undo.
+        """
+        a, s = self.value, self.std_error
+        left = (of.value - a * of.slope) / s if of is not self.own else np.zeros(1)
+        top = np.column_stack([of.slope**2, -2 * left * of.slope, left**2])
+        constant = (of.variance - 2 * a * of.cross + a**2 * of.curve) / s**2
+        return top, np.column_stack([of.curve, -2 * (of.cross - a * of.curve) / s, constant])
 
     def _crossings(self) -> Floats:
         roots = _roots(self._quartics())
@@ -133,14 +156,25 @@ class Randomisation:
         found = np.empty(len(at))
         step = max(1, _CHUNK // max(len(self.reference.value), 1))
         r = self.reference
+        own_top, own_bottom = self._in_errors(self.own)
         for first in range(0, len(at), step):
-            effect = (self.value + self.std_error * at[first : first + step])[:, None]
+            own = at[first : first + step]
+            effect = (self.value + self.std_error * own)[:, None]
             top = (r.value - effect * r.slope) ** 2
             bottom = np.maximum(r.variance - 2 * effect * r.cross + effect**2 * r.curve, 0.0)
-            real = at[first : first + step, None] ** 2
-            extreme = np.count_nonzero(top >= real * bottom * (1 - _TIE), axis=1)
+            real, below = np.polyval(own_top[0], own)[:, None], np.polyval(own_bottom[0], own)[:, None]
+            extreme = np.count_nonzero(top * np.maximum(below, 0.0) >= real * bottom * (1 - _TIE), axis=1)
             found[first : first + step] = (1 + extreme) / (len(r.value) + 1)
         return found
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    """(B, 5) products of quadratics (B, 3) or (1, 3), highest power first."""
+    found = np.zeros((max(len(one), len(other)), 5))
+    for i in range(3):
+        for j in range(3):
+            found[:, i + j] += one[:, i] * other[:, j]
+    return found
 
 
 def _roots(quartics: Floats) -> NDArray[np.complex128]:
@@ -186,10 +220,20 @@ def linear(outcomes: tuple[Floats, Floats], shift: tuple[Floats, Floats], factor
     )
 
 
-def treated_sums(sums: ClusterSums, adoption: Ints) -> ClusterSums:
+def treated_sums(study: Staggered, adoption: Ints) -> ClusterSums:
     """Sums of the outcome that is 1 where a cluster (C,) has started and 0 elsewhere."""
-    started = np.arange(sums.outcomes.shape[2]) >= adoption[:, None]
-    return ClusterSums(weights=sums.weights, outcomes=sums.weights[:, :, None] * started[:, None, :], open=sums.open)
+    started = np.arange(study.values.shape[1]) >= adoption[study.cluster][:, None]
+    return cluster_sums(study, (started & study.open[study.block]).astype(np.float64))
+
+
+def constant_effect(study: Staggered, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int) -> float:
+    """The constant effect that leaves nothing of the overall effect of cells that are all post."""
+    adoption = cluster_adoption(study)
+    of, along = (
+        overall_values(sums, adoption[None], cells, comparison=comparison, anticipation=anticipation)
+        for sums in (cluster_sums(study), treated_sums(study, adoption))
+    )
+    return float(of[0] / along[0])
 
 
 def randomisation(
@@ -210,7 +254,7 @@ def randomisation(
     every = np.vstack([adoption[None], others])
     own, shift = (
         overall_under(of, every, cells, comparison=comparison, anticipation=anticipation, apart=apart)
-        for of in (sums, treated_sums(sums, adoption))
+        for of in (sums, treated_sums(study, adoption))
     )
     found = linear(own, shift, error_factor(study))
     if not found.variance[0] > 1e-24 * float(np.abs(sums.outcomes).max()) ** 2:
@@ -218,8 +262,5 @@ def randomisation(
             "all pyramids that start together change alike, so nothing shows how far chance moves them; is the outcome "
             "constant, or does each start have one pyramid only?"
         )
-    return Randomisation(
-        value=float(found.value[0]),
-        std_error=math.sqrt(float(found.variance[0])),
-        reference=found.rows(np.arange(len(every)) > 0),
-    )
+    real = np.arange(len(every)) == 0
+    return Randomisation(own=found.rows(real), reference=found.rows(~real))

@@ -14,27 +14,32 @@ from belonging_research.estimators.staggered.cells import (
     Comparison,
     cells_of,
     cluster_adoption,
-    cluster_sums,
     overall_values,
 )
-from belonging_research.estimators.staggered.conversion import Ints, staggered
+from belonging_research.estimators.staggered.conversion import Ints
 from belonging_research.estimators.staggered.detecting import without_effect
+from belonging_research.estimators.staggered.history import study_of_starts
+from belonging_research.estimators.staggered.randomisation import constant_effect, treated_sums
 from belonging_research.estimators.weights import Floats
 from belonging_research.panel.schools import WEIGHTINGS, SchoolPanel, Weighting
 
 
-def overall_value(panel: SchoolPanel, *, comparison: Comparison = "not_yet_treated", anticipation: int = 0) -> float:
+def overall_value(
+    panel: SchoolPanel,
+    *,
+    comparison: Comparison = "not_yet_treated",
+    anticipation: int = 0,
+    history: bool = False,
+) -> float:
     """The overall effect that :func:`estimate_schools` judges, alone, in the outcome's unit.
 
     Raises :class:`EstimateError` where starts differ within a pyramid or nothing can be compared.
     """
-    study = staggered(panel, anticipation=anticipation)
+    study = study_of_starts(panel, weights="pupils", anticipation=anticipation, history=history)
     cells = cells_of(study, anticipation=anticipation, universal=True, only_post=True)
     if not cells:
         raise EstimateError(f"{panel.outcome}: no half-term after a start has a school that had not started")
-    own = cluster_adoption(study)[None]
-    found = overall_values(cluster_sums(study), own, cells, comparison=comparison, anticipation=anticipation)
-    return float(found[0])
+    return constant_effect(study, cells, comparison=comparison, anticipation=anticipation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,7 @@ def weightings_apart(
     rng: np.random.Generator,
     comparison: Comparison = "not_yet_treated",
     anticipation: int = 0,
+    history: bool = False,
     draws: int = 999,
 ) -> WeightingsApart:
     """Overall effects of a panel by each of :data:`panel.schools.WEIGHTINGS`, judged by the recorded allocation.
@@ -73,7 +79,7 @@ def weightings_apart(
     nothing that is left, the distance between weightings among it (Fisher's sharp null). Raises
     :class:`EstimateError` as :func:`estimate_schools`.
     """
-    studies = [staggered(panel, weights=way, anticipation=anticipation) for way in WEIGHTINGS]
+    studies = [study_of_starts(panel, weights=way, anticipation=anticipation, history=history) for way in WEIGHTINGS]
     adoption = cluster_adoption(studies[0])
     found = allocations(adoption, stratum_of(studies[0], panel), draws=draws, rng=rng)
     rows = np.vstack([adoption[None], found.others])
@@ -82,10 +88,14 @@ def weightings_apart(
     def overall(sums: ClusterSums, among: Ints) -> Floats:
         return overall_values(sums, among, cells, comparison=comparison, anticipation=anticipation)
 
-    effect = float(overall(cluster_sums(studies[WEIGHTINGS.index("pupils")]), rows[:1])[0])
+    one = studies[WEIGHTINGS.index("pupils")]
+    effect = constant_effect(one, cells, comparison=comparison, anticipation=anticipation)
     left = np.stack([overall(without_effect(study, effect), rows) for study in studies])
     apart = left.max(axis=0) - left.min(axis=0)
+    slopes = [float(overall(treated_sums(study, adoption), rows[:1])[0]) for study in studies]
     return WeightingsApart(
-        values={way: effect + float(each[0]) for way, each in zip(WEIGHTINGS, left, strict=True)},
+        values={
+            way: effect + float(each[0]) / slope for way, each, slope in zip(WEIGHTINGS, left, slopes, strict=True)
+        },
         p_value=float(np.count_nonzero(apart >= apart[0] * (1 - 1e-9)) / len(apart)),
     )
