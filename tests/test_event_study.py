@@ -92,6 +92,7 @@ def an_assessment(path: tuple[PathPoint, ...], *, report_year: str = "2025/26") 
         starts=_school_table({"starts": pa.array([], pa.string()), "schools": _NONE, "pupils": _NONE}),
         interventions=_school_table({"intervention": pa.array([], pa.string()), "schools": _NONE}),
         every_school_starts=False,
+        at_equal_history=False,
         paths=paths_of(findings),
     )
 

@@ -18,7 +18,8 @@ class SchoolAssessment:
     ``starts``: one row a half-term in which schools started, and one for those that had not by the end: columns
     starts, schools, pupils. ``interventions``: what was started, and in how many schools: columns intervention,
     schools. ``paths``: differences by half-terms since the start (:func:`school_paths.paths_of`). ``findings`` is
-    empty, and ``left_out`` says why, where the study has no figures by school.
+    empty, and ``left_out`` says why, where the study has no figures by school. ``at_equal_history``: whether absence is
+    compared at equal absence before anybody started.
     """
 
     findings: tuple[Finding, ...]
@@ -26,6 +27,7 @@ class SchoolAssessment:
     starts: pa.Table
     interventions: pa.Table
     every_school_starts: bool
+    at_equal_history: bool
     paths: pa.Table
 
 

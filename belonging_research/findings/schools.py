@@ -44,6 +44,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
             starts=_starts(None),
             interventions=_interventions(None),
             every_school_starts=False,
+            at_equal_history=False,
             paths=paths_of(()),
         )
     own, candidates, missing = study.plan, [], []
@@ -70,6 +71,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         starts=_starts(panel),
         interventions=_interventions(study),
         every_school_starts=panel.every_school_starts,
+        at_equal_history=study.layer.history,
         paths=paths_of(findings),
     )
 

@@ -56,6 +56,12 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
         "many left these figures is counted, and what that could hide is among the checks. These are other figures and "
         "another question than beside other councils: the two answers are never averaged.",
     ]
+    if assessment.at_equal_history:
+        said.append(
+            "Schools where absence stood unusually high or low just before often come back by themselves, whatever is "
+            "done there. So absence is compared between schools and year groups that had stood alike before anything "
+            "began; what the answer would be without that is among the checks."
+        )
     if several:
         said.append(
             "The answers are about starting the first of these, not about one of them apart from the others: each by "

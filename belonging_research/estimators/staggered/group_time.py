@@ -94,16 +94,18 @@ def group_time_effects(
     )  # fmt: skip
 
 
-def estimand_of(panel: SchoolPanel) -> str:
+def estimand_of(panel: SchoolPanel, *, history: bool) -> str:
     """What effects of a panel are of: where every school starts in the end, the extra of starting earlier."""
+    alike = ", at equal rates before anybody started" if history else ""
     if panel.every_school_starts:
         return (
             "the extra of starting earlier: mean effect on schools that had started, in the half-terms since, against "
             "schools that started later; every school starts in the end, so it is not the effect of the whole programme"
+            + alike
         )
     return (
         "mean effect on schools that started, in the half-terms since they started, against schools that had not "
-        "started by then"
+        "started by then" + alike
     )
 
 
@@ -267,7 +269,7 @@ def _results(
     )
     return GroupTimeEffects(
         outcome=panel.outcome,
-        estimand=estimand_of(panel),
+        estimand=estimand_of(panel, history=bool(study.history.size)),
         overall=_effect(weighted_by_treated(effects, post, "overall"), factor),
         group=_effect(group_overall(effects, groups, cohorts), factor),
         dynamic=_effect(plain_mean([each for e, each in paths.items() if e >= 0], "dynamic"), factor),
