@@ -143,6 +143,11 @@ def test_the_short_way_to_a_verdict_is_the_long_one(name: str) -> None:
 
     assert {k: v for k, v in short.items() if k in whole} == {k: v for k, v in whole.items() if k in short}
     assert set(whole) <= set(short)
+    early = panel.at(of.looks[0].report_year)
+    told = findings_at(early, what_decides(of))
+    (first,) = [f for f in assess(early, of, beside=False).main if f.outcome == PRIMARY]
+    said = told[PRIMARY]
+    assert (said.verdict if said else "cannot_tell") == first.verdict
 
 
 def test_nothing_is_said_where_nothing_was_done_and_something_where_much_was() -> None:

@@ -15,7 +15,7 @@ from belonging_research.findings import Finding, assess
 from belonging_research.findings.families import holm
 from belonging_research.findings.rules import BLOCKING, Verdict
 from belonging_research.panel import Panel, Specification, build_panel, compare, deciding_source
-from belonging_research.plan import Plan
+from belonging_research.plan import Look, Plan
 
 PRIMARY = "overall_absence_rate"
 ONLY_IF_NOTICED = frozenset({"breakdown", "specifications"})
@@ -129,9 +129,16 @@ def findings_at(panel: Panel, plan: Plan) -> dict[str, Finding | None]:
     adjusted = holm([placebo_p(value, of.scale, of.z) for value, of in tested], len(look.outcomes))
     noticed = any(p <= look.alpha for p in adjusted)
     if noticed or any(_is_small(placed, plan, o, look.alpha) for o, placed in seen.items() if placed):
-        findings = assess(panel, plan, beside=False)
+        findings = assess(panel, _tested_at(look, plan), beside=False)
         return {each.outcome: each for each in findings.main if each.role != "exploratory"}
     return dict.fromkeys(look.outcomes)
+
+
+def _tested_at(look: Look, plan: Plan) -> Plan:
+    """The plan with the outcomes that a look tests: secondary ones at the last, no verdict depends on the others."""
+    last = look == plan.looks[-1]
+    tested = tuple(each for each in plan.outcomes if each.name in look.outcomes or (last and each.role == "secondary"))
+    return plan.model_copy(update={"outcomes": tested})
 
 
 def _placed(panel: Panel, plan: Plan, outcome: str) -> tuple[float, Reference] | None:
