@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from belonging_research.findings import SchoolAssessment
+from belonging_research.panel.schools import ABSENCE
 from belonging_research.present.bar import verdict_bar
 from belonging_research.present.doubts import because, doubts
 from belonging_research.present.numbers import listed
@@ -56,7 +57,8 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
         "many left these figures is counted, and what that could hide is among the checks. These are other figures and "
         "another question than beside other councils: the two answers are never averaged.",
     ]
-    if assessment.at_equal_history:
+    of_absence = any(finding.outcome == ABSENCE for finding in assessment.findings)
+    if assessment.at_equal_history and of_absence:
         said.append(
             "Schools where absence stood unusually high or low just before often come back by themselves, whatever is "
             "done there. So absence is compared between schools and year groups that had stood alike before anything "
