@@ -93,6 +93,7 @@ def an_assessment(path: tuple[PathPoint, ...], *, report_year: str = "2025/26") 
         interventions=_school_table({"intervention": pa.array([], pa.string()), "schools": _NONE}),
         every_school_starts=False,
         at_equal_history=False,
+        measured="",
         paths=paths_of(findings),
     )
 

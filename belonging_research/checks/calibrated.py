@@ -47,6 +47,34 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     return (_result(status, sentence, size, limit, pa.table({"noticed": [size], **said, **other})),)
 
 
+def measured_of_schools(plan: Plan) -> str:
+    """How often the school layer's answers were right in made-up counties, as shipped for this very plan: in words.
+
+    Of worlds without effect the plain one, and the one with most false answers; of an effect of a point, how often it
+    was called better.
+    """
+    path = find_calibration(plan.digest)
+    rows = {row["world"]: row for row in (_shipped_rows(path) if path else []) if row["layer"] == "school"}
+    plain, point = rows.get("nothing_happened"), rows.get("one_point")
+    if plain is None or point is None:
+        return "How often answers about schools are right has not been measured for this plan."
+    worst = max((row for row in rows.values() if row["false_verdicts"] is not None), key=_most_false)
+    return (
+        f"Tried on {plain['n_worlds']} made-up counties where nothing was done, this way of judging said “better” or "
+        f"“worse” of schools in {_of_100(plain['false_verdicts'])} of 100. Where absence fell by 1 point in schools "
+        f"that started, it said “better” in {_of_100(point['right_verdicts'])} of 100. What no design rules out can "
+        f"fool it more often; most often here, in {_of_100(worst['false_verdicts'])} of 100, this: {worst['sentence']}"
+    )
+
+
+def _most_false(row: dict[str, Any]) -> tuple[float, str]:
+    return row["false_verdicts"], row["world"]
+
+
+def _of_100(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
 def _result(status: Status, sentence: str, value: float | None, limit: float | None, table: pa.Table) -> CheckResult:
     return CheckResult(
         name="calibrated_size", status=status, severity="serious" if status == "no_test" else "fatal", value=value,

@@ -19,7 +19,8 @@ class SchoolAssessment:
     starts, schools, pupils. ``interventions``: what was started, and in how many schools: columns intervention,
     schools. ``paths``: differences by half-terms since the start (:func:`school_paths.paths_of`). ``findings`` is
     empty, and ``left_out`` says why, where the study has no figures by school. ``at_equal_history``: whether absence is
-    compared at equal absence before anybody started.
+    compared at equal absence before anybody started. ``measured``: how often such answers were right where that is
+    known, in words.
     """
 
     findings: tuple[Finding, ...]
@@ -28,6 +29,7 @@ class SchoolAssessment:
     interventions: pa.Table
     every_school_starts: bool
     at_equal_history: bool
+    measured: str
     paths: pa.Table
 
 

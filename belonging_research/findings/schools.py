@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from belonging_research.checks.calibrated import measured_of_schools
 from belonging_research.checks.schools import run_school_checks
 from belonging_research.errors import EstimateError, PanelError
 from belonging_research.estimators.result import Estimate
@@ -45,6 +46,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
             interventions=_interventions(None),
             every_school_starts=False,
             at_equal_history=False,
+            measured="",
             paths=paths_of(()),
         )
     own, candidates, missing = study.plan, [], []
@@ -72,6 +74,7 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         interventions=_interventions(study),
         every_school_starts=panel.every_school_starts,
         at_equal_history=study.layer.history,
+        measured=measured_of_schools(plan),
         paths=paths_of(findings),
     )
 

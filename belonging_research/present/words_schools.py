@@ -40,6 +40,7 @@ def page(assessment: SchoolAssessment, stories: Sequence[Story]) -> str:
     parts = [f'<div class="{BY_SCHOOL}">', _paragraph(_compared(assessment))]
     for story in stories:
         parts += [f"<h3>{html.escape(story.name)}</h3>", _answer(story)]
+    parts.append(_paragraph([assessment.measured]))
     if assessment.left_out:
         parts.append(_paragraph([f"Not worked out: {listed(list(assessment.left_out))}."]))
     return "\n".join([*parts, "</div>"])

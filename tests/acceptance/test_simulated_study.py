@@ -147,7 +147,7 @@ def test_the_same_run_again_is_kept(run: Run, belonging: CommandLine, home: Path
 
 def test_one_page_alone_clears_the_same(run: Run, belonging: CommandLine, home: Path, tmp_path: Path) -> None:
     """Another process, another folder, one notebook instead of seven: whatever it clears, schools' answers among it."""
-    name = "04_attendance_impact"
+    name = "05_exclusions_impact"
     done = belonging("run", *on_made_up(home), "--only", name, "--out", tmp_path / "out", cwd=tmp_path)
     alone = Run(done=done, out=tmp_path / "out")
     ledgers = [(each.folder / "restricted" / f"{name}.ledger.jsonl").read_bytes() for each in (run, alone)]
