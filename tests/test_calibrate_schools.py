@@ -31,7 +31,7 @@ from belonging_research.checks.schools import SCHOOL_CHECKS, exits, spill_over, 
 from belonging_research.errors import CommandError, PlanError
 from belonging_research.estimators.staggered import lee_bounds, overall_value, staggered, weightings_apart
 from belonging_research.estimators.staggered.allocation import allocations
-from belonging_research.estimators.staggered.cells import cells_of, cluster_adoption, cluster_sums
+from belonging_research.estimators.staggered.cells import cells_of, cluster_adoption
 from belonging_research.estimators.staggered.randomisation import _roots, randomisation
 from belonging_research.findings import Finding
 from belonging_research.findings.schools import estimate_of
@@ -336,9 +336,7 @@ def p_value(panel: SchoolPanel, draws: int, seed: int) -> float:
         adoption, np.zeros(len(adoption), np.int64), draws=draws, rng=np.random.default_rng(seed)
     ).others  # fmt: skip
     cells = cells_of(study, anticipation=0, universal=True, only_post=True)
-    return randomisation(
-        study, cluster_sums(study), adoption, others, cells, comparison="not_yet_treated", anticipation=0
-    ).p_value()
+    return randomisation(study, adoption, others, cells, comparison="not_yet_treated", anticipation=0).p_value()
 
 
 @pytest.fixture(scope="module")

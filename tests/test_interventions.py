@@ -72,11 +72,11 @@ def made_up(
     return panel, {f"p{at:02d}": names for at, names in enumerate(begins) if names is not None}
 
 
-def described(panel: SchoolPanel, began: Began, *, draws: int = 499) -> Any:
+def described(panel: SchoolPanel, began: Began, *, draws: int = 499, history: bool = False) -> Any:
     """Its effects by names, and whether they differ."""
     effects, apart = effects_by_intervention(
         panel, began, rng_of=lambda *names: np.random.default_rng([len("".join(names)), 7]), levels=(0.9, 0.95),
-        draws=draws,
+        draws=draws, history=history,
     )  # fmt: skip
     return {each.names: each for each in effects}, apart
 
@@ -125,12 +125,13 @@ def test_effects_are_the_pyramids_gains_put_together() -> None:
         assert found[names].value == pytest.approx(gain[own].sum() / weight[own].sum(), abs=1e-12)
 
 
-def test_what_others_do_after_their_start_moves_nothing() -> None:
+@pytest.mark.parametrize("history", [False, True])
+def test_what_others_do_after_their_start_moves_nothing(history: bool) -> None:
     """Pyramids that began something else are left out from then on, however their absence changes."""
     panel, began = made_up(4, EIGHT)
-    found, _ = described(panel, began)
+    found, _ = described(panel, began, history=history)
     wild, _ = made_up(4, EIGHT, effects={"talk": 0.5})
-    again, _ = described(wild, began)
+    again, _ = described(wild, began, history=history)
     assert again["walk",] == found["walk",]
     assert again["talk",].value - found["talk",].value == pytest.approx(0.5)
 

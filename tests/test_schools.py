@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import REPOSITORY
 
-from belonging_research.checks.schools import SCHOOL_CHECKS, run_school_checks
+from belonging_research.checks.schools import SCHOOL_CHECKS, history, run_school_checks
 from belonging_research.disclosure import Cleared, audit, clear, open_door
 from belonging_research.disclosure.payload import canonical
 from belonging_research.errors import CommandError, DisclosureError, FindingError, PanelError, PlanError, SourceError
@@ -145,6 +145,22 @@ def test_a_check_that_is_not_built_is_refused(study: SchoolStudy) -> None:
     other = dataclasses.replace(study, plan=study.plan.model_copy(update={"checks": ("allocation", "nonsense")}))
     with pytest.raises(FindingError, match="nonsense, which is not built"):
         run_school_checks(estimate_of(study, ABSENCE), other)
+
+
+def test_history_is_asked_both_ways(study: SchoolStudy, assessment: SchoolAssessment, plan: Plan) -> None:
+    """With a plan that allows for it and one that does not: one distance from either side; said on the page."""
+    without = dataclasses.replace(study, layer=study.layer.model_copy(update={"history": not study.layer.history}))
+    made, other = (estimate_of(each, ABSENCE, placebos=0) for each in (study, without))
+    (one,), (two,) = history(made, study, study.plan), history(other, without, without.plan)
+    assert one.value == two.value == pytest.approx(abs(made.value - other.value), abs=1e-12)
+    assert one.value > 1e-5
+    assert one.sentence.startswith("Without allowing") and two.sentence.startswith("With allowing")
+    assert one.status == ("fail" if one.value > 0.0025 else "pass")
+    said = describe(clear(assessment, open_door(plan)), "council").html
+    assert "come back by themselves" in said and "is among the checks" in said
+    off = dataclasses.replace(assessment, at_equal_history=False)
+    assert "come back by themselves" not in describe(clear(off, open_door(plan)), "council").html
+    assert "has not been measured for this plan" in said  # fewer draws make another plan
 
 
 def test_equal_leaving_moves_no_bound(study: SchoolStudy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +302,7 @@ def test_events_are_tested_for_trends_before(study: SchoolStudy) -> None:
     found = {check.name: check for check in run_school_checks(made, study)}
     assert found["pre_trends"].value is not None
     assert found["weights"].value is not None
-    for name in ("exits", "spill_over"):
+    for name in ("exits", "spill_over", "history"):
         assert (found[name].status, found[name].severity) == ("no_test", "serious")
 
 

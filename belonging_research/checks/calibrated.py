@@ -50,25 +50,27 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
 def measured_of_schools(plan: Plan) -> str:
     """How often the school layer's answers were right in made-up counties, as shipped for this very plan: in words.
 
-    Of worlds without effect the plain one, and the one with most false answers; of an effect of a point, how often it
-    was called better.
+    Of worlds without effect the plain one, and the unfair one with most false answers; of an effect of a point, how
+    often it was called better.
     """
     path = find_calibration(plan.digest)
     rows = {row["world"]: row for row in (_shipped_rows(path) if path else []) if row["layer"] == "school"}
     plain, point = rows.get("nothing_happened"), rows.get("one_point")
     if plain is None or point is None:
         return "How often answers about schools are right has not been measured for this plan."
-    worst = max((row for row in rows.values() if row["false_verdicts"] is not None), key=_most_false)
-    return (
+    unfair = [row for row in rows.values() if row["false_verdicts"] is not None and not row["fair"]]
+    worst = max(unfair, key=lambda row: (row["false_verdicts"], row["world"]), default=plain)
+    said = (
         f"Tried on {plain['n_worlds']} made-up counties where nothing was done, this way of judging said “better” or "
         f"“worse” of schools in {_of_100(plain['false_verdicts'])} of 100. Where absence fell by 1 point in schools "
-        f"that started, it said “better” in {_of_100(point['right_verdicts'])} of 100. What no design rules out can "
-        f"fool it more often; most often here, in {_of_100(worst['false_verdicts'])} of 100, this: {worst['sentence']}"
+        f"that started, it said “better” in {_of_100(point['right_verdicts'])} of 100."
     )
-
-
-def _most_false(row: dict[str, Any]) -> tuple[float, str]:
-    return row["false_verdicts"], row["world"]
+    if worst["false_verdicts"] <= plain["false_verdicts"]:
+        return said
+    return (
+        f"{said} Where comparing schools is not fair, it errs more often; most often of what was tried, in "
+        f"{_of_100(worst['false_verdicts'])} of 100, here: {worst['sentence']}"
+    )
 
 
 def _of_100(share: float) -> str:

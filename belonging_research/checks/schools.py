@@ -201,7 +201,7 @@ def other_estimators(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tupl
     shift = found[method]
     sentence = (
         "Two other estimators for starts that differ, on everybody on roll, are at most "
-        f"{in_words(shift, estimate.unit)} from this one there ({method.replace('_', ' ')})."
+        f"{in_words(shift, estimate.unit)} from this method without allowing for the past ({method.replace('_', ' ')})."
     )
     status: Status = "fail" if abs(shift) > limit else "pass"
     return (answer(name, status, "caution", sentence, value=abs(shift), limit=limit),)

@@ -37,7 +37,7 @@ NAMES: Mapping[str, str] = {
     "other_events": "Known event at the same time",
     "allocation": "Starts were decided by lot, or blind to absence",
     "pre_trends": "No moving apart before the start",
-    "history": "Same without allowing for the past",
+    "history": "Same whether or not the past is allowed for",
     "exits": "Same at worst and at best for pupils who left",
     "spill_over": "Same without pupils who changed pyramid",
     "weights": "Same however pupils and schools are weighed",

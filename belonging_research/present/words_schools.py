@@ -40,7 +40,8 @@ def page(assessment: SchoolAssessment, stories: Sequence[Story]) -> str:
     parts = [f'<div class="{BY_SCHOOL}">', _paragraph(_compared(assessment))]
     for story in stories:
         parts += [f"<h3>{html.escape(story.name)}</h3>", _answer(story)]
-    parts.append(_paragraph([assessment.measured]))
+    if assessment.measured:
+        parts.append(_paragraph([assessment.measured]))
     if assessment.left_out:
         parts.append(_paragraph([f"Not worked out: {listed(list(assessment.left_out))}."]))
     return "\n".join([*parts, "</div>"])
@@ -59,11 +60,13 @@ def _compared(assessment: SchoolAssessment) -> list[str]:
         "another question than beside other councils: the two answers are never averaged.",
     ]
     of_absence = any(finding.outcome == ABSENCE for finding in assessment.findings)
+    asked = any(check.name == "history" for finding in assessment.findings for check in finding.checks)
     if assessment.at_equal_history and of_absence:
         said.append(
             "Schools where absence stood unusually high or low just before often come back by themselves, whatever is "
-            "done there. So absence is compared between schools and year groups that had stood alike before anything "
-            "began; what the answer would be without that is among the checks."
+            "done there. So what a school’s absence just before anything began, and on average until then, leads one "
+            "to expect is taken out first, as far as a straight line can tell it"
+            + ("; what the answer would be without that is among the checks." if asked else ".")
         )
     if several:
         said.append(

@@ -24,7 +24,7 @@ from belonging_research.estimators.staggered.cells import (
 )
 from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
 from belonging_research.estimators.staggered.history import study_of_starts
-from belonging_research.estimators.staggered.randomisation import Randomisation, randomisation
+from belonging_research.estimators.staggered.randomisation import Randomisation, at_equal_history, randomisation
 from belonging_research.estimators.weights import Bools, Floats
 from belonging_research.panel.schools import SchoolPanel
 
@@ -171,7 +171,7 @@ def _judged(scene: _Scene, own: Bools, rng: np.random.Generator, alpha: float, d
     others = np.tile(scene.adoption, (len(found.others), 1))
     others[:, movable] = found.others
     return randomisation(
-        scene.study, cluster_sums(scene.study), scene.adoption, others, scene.cells(own),
+        scene.study, scene.adoption, others, scene.cells(own),
         comparison=scene.comparison, anticipation=scene.anticipation, apart=apart,
     )  # fmt: skip
 
@@ -196,9 +196,11 @@ def gains(scene: _Scene) -> tuple[Floats, Floats]:
     """What each cluster (C,) adds to the sums that an overall effect is made of: its gain and its weight.
 
     Whom a cluster is compared with depends on when the others start, not with what. So the effect of any set of
-    clusters is the sum of their gains over that of their weights, whatever intervention each began with.
+    clusters is the sum of their gains over that of their weights, whatever intervention each began with; at equal
+    history, of outcomes from which what history predicts is taken out first, by the slopes of all.
     """
-    sums = cluster_sums(scene.study)
+    study = at_equal_history(scene.study, comparison=scene.comparison, anticipation=scene.anticipation)
+    sums = cluster_sums(study)
     gain, weight = np.zeros((2, len(scene.adoption)))
     for cell in scene.cells(scene.label >= 0):
         treated = scene.adoption == cell.group

@@ -77,10 +77,13 @@ def cells_of(study: Staggered, *, anticipation: int, universal: bool, only_post:
     return tuple(found)
 
 
-def cluster_sums(study: Staggered, values: Floats | None = None) -> ClusterSums:
-    """Sums of a study, or of other ``values`` (n, T) of the same units, less what history predicts of them."""
+def cluster_sums(study: Staggered, values: Floats | None = None, aside: Bools | None = None) -> ClusterSums:
+    """Sums of a study, or of other ``values`` (n, T) of the same units, less what history predicts of them.
+
+    ``aside`` as in :func:`less_history`.
+    """
     shape = (len(study.clusters), len(study.blocks))
-    outcomes = less_history(study, study.values if values is None else values)
+    outcomes = less_history(study, study.values if values is None else values, aside)
     weights, sums = np.zeros(shape), np.zeros((*shape, outcomes.shape[1]))
     np.add.at(weights, (study.cluster, study.block), study.weights)
     np.add.at(sums, (study.cluster, study.block), study.weights[:, None] * outcomes)

@@ -22,7 +22,13 @@ from belonging_research.estimators.staggered.cells import (
 )
 from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
 from belonging_research.estimators.staggered.history import with_history
-from belonging_research.estimators.staggered.randomisation import Randomisation, linear, overall_under, treated_sums
+from belonging_research.estimators.staggered.randomisation import (
+    LEAST_LEFT,
+    Randomisation,
+    linear,
+    overall_under,
+    treated_sums,
+)
 from belonging_research.estimators.weights import Bools, Floats
 
 
@@ -89,8 +95,12 @@ def placebos(
         shift = treated_sums(study, adoption)
         along = overall_under(shift, rows, cells, comparison=comparison, anticipation=anticipation)
         found = linear(outcomes, along, error_factor(study))
+        if not found.slope[at] > LEAST_LEFT:  # history would tell who started, had it been these
+            continue
         others = found.rows((rows != adoption).any(axis=1))
         judged.append(Randomisation(own=found.rows(np.arange(len(rows)) == at), reference=others))
+    if not judged:
+        raise EstimateError("what schools were like before tells who started under every allocation that was tried")
     return Placebos(judged=tuple(judged))
 
 

@@ -76,7 +76,7 @@ def estimate_schools(
     if not cells:
         raise EstimateError(f"{panel.outcome}: no half-term after a start has a school that had not started")
     judged = randomisation(
-        study, cluster_sums(study), adoption, found.others, cells,
+        study, adoption, found.others, cells,
         comparison=design.comparison, anticipation=design.anticipation,
     )  # fmt: skip
     effects = group_time_effects(

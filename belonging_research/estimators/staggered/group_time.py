@@ -44,8 +44,8 @@ from belonging_research.estimators.staggered.effects import (
     GroupTimeEffects,
     Unsupported,
 )
-from belonging_research.estimators.staggered.history import less_history, study_of_starts
-from belonging_research.estimators.staggered.randomisation import constant_effect
+from belonging_research.estimators.staggered.history import study_of_starts
+from belonging_research.estimators.staggered.randomisation import at_equal_history
 from belonging_research.estimators.weights import Floats
 from belonging_research.panel.schools import SchoolPanel, Weighting
 
@@ -137,18 +137,6 @@ def _refuse(
             )
 
 
-def _at_equal_history(study: Staggered, comparison: Comparison, anticipation: int) -> Staggered:
-    """Outcomes less what history predicts of them, its slopes from outcomes without the effect that is judged.
-
-    So the overall effect of these outcomes is that effect. Errors take the slopes as known.
-    """
-    post = cells_of(study, anticipation=anticipation, universal=True, only_post=True)
-    value = constant_effect(study, post, comparison=comparison, anticipation=anticipation)
-    started = (np.arange(study.values.shape[1]) >= study.adoption[:, None]) & study.open[study.block]
-    values = less_history(study, study.values - value * started) + value * started
-    return replace(study, values=values, history=study.history[:, :0])
-
-
 def _unit_effects(study: Staggered, cells: tuple[Cell, ...], comparison: Comparison, anticipation: int) -> CellEffects:
     """As if each unit were its own cluster: starts may then differ within a pyramid.
 
@@ -164,7 +152,8 @@ def _unit_effects(study: Staggered, cells: tuple[Cell, ...], comparison: Compari
     as_it_was = found(replace(alone, history=study.history[:, :0]))
     if not study.history.size:
         return as_it_was
-    since, post = found(_at_equal_history(alone, comparison, anticipation)), [cell.is_post for cell in cells]
+    since = found(at_equal_history(alone, comparison=comparison, anticipation=anticipation))
+    post = [cell.is_post for cell in cells]
     return CellEffects(
         **{name: np.where(post, getattr(since, name), getattr(as_it_was, name)) for name in CellEffects.__slots__}
     )

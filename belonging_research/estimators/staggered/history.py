@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from belonging_research.estimators.staggered.conversion import Staggered, staggered
-from belonging_research.estimators.weights import Floats
+from belonging_research.estimators.weights import Bools, Floats
 from belonging_research.panel.schools import SchoolPanel, Weighting
 
 
@@ -40,19 +40,23 @@ def with_history(study: Staggered, *, anticipation: int) -> Staggered:
     return replace(study, history=own - (total[:, :2] / total[:, 2:])[study.block])
 
 
-def less_history(study: Staggered, values: Floats) -> Floats:
+def less_history(study: Staggered, values: Floats, aside: Bools | None = None) -> Floats:
     """``values`` (n, T) less their regression on the study's history, a half-term at a time; as they are without one.
 
-    By weight and within blocks: history is from its block's mean, so blocks' own means need no term.
+    By weight and within blocks. ``aside`` (n, T): not among what the slopes are found from, the same under every
+    allocation that is compared.
     """
     past = study.history
     if not past.shape[1]:
         return values
     there = study.open[study.block]
-    weighted = study.weights[:, None] * past
-    squares = np.zeros((len(study.blocks), past.shape[1], past.shape[1]))
-    np.add.at(squares, study.block, weighted[:, :, None] * past[:, None, :])
-    gram = np.einsum("yt,ykl->tkl", study.open.astype(np.float64), squares)
+    weights = study.weights[:, None] * (there if aside is None else there & ~aside)
+    known = np.concatenate([values[:, :, None], np.broadcast_to(past[:, None, :], (*values.shape, past.shape[1]))], 2)
+    total, sums = np.zeros((len(study.blocks), values.shape[1])), np.zeros((len(study.blocks), *known.shape[1:]))
+    np.add.at(total, study.block, weights)
+    np.add.at(sums, study.block, weights[:, :, None] * known)
+    from_mean = known - (sums / np.where(total > 0, total, 1.0)[:, :, None])[study.block]
+    products = np.einsum("nt,ntk,ntl->tkl", weights, from_mean[:, :, 1:], from_mean)
     # A generalised inverse: with one half-term before, the last is the mean.
-    slopes = np.einsum("tkl,lt->kt", np.linalg.pinv(gram, rcond=1e-9, hermitian=True), weighted.T @ (values * there))
+    slopes = np.einsum("tkl,tl->kt", np.linalg.pinv(products[:, :, 1:], rcond=1e-9, hermitian=True), products[:, :, 0])
     return np.where(there, values - past @ slopes, values)

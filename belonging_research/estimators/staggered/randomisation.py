@@ -9,7 +9,7 @@ each t is exact whatever the outcomes' distribution, clustering or serial correl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,21 @@ from belonging_research.estimators.staggered.cells import (
     ClusterSums,
     Comparison,
     cell_effects,
+    cells_of,
     cluster_adoption,
     cluster_sums,
     error_factor,
     overall_effects,
     overall_values,
 )
-from belonging_research.estimators.staggered.conversion import Ints, Staggered
+from belonging_research.estimators.staggered.conversion import NEVER, Ints, Staggered
+from belonging_research.estimators.staggered.history import less_history
 from belonging_research.estimators.weights import Bools, Floats
 
 # Equal statistics reached by another order of sums are ties, and ties count against a finding.
 _TIE = 1e-9
 _CHUNK = 2_000_000  # numbers held at once
+LEAST_LEFT = 1e-6  # of having started, once history is taken out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +62,14 @@ class Linear:
         )
 
     def squared_t(self, effect: float) -> Floats:
-        """t^2 (B,) of outcomes less ``effect``; infinite without error, 0 where there is no effect either."""
+        """t^2 (B,) of outcomes less ``effect``; infinite without error, 0 where there is no effect either.
+
+        Infinite too where an allocation leaves nothing to compare: it must not speak for a finding.
+        """
         top = (self.value - effect * self.slope) ** 2
         bottom = np.maximum(self.variance - 2 * effect * self.cross + effect**2 * self.curve, 0.0)
         found: Floats = np.divide(top, bottom, out=np.where(top > 0, np.inf, 0.0), where=bottom > 0)
-        return found
+        return np.nan_to_num(found, nan=np.inf, posinf=np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +120,8 @@ class Randomisation:
         if kept[0] or kept[-1]:
             raise EstimateError(
                 f"the allocations reject no effect, however large, at {alpha:.3g}: too many of them are the real one "
-                "again; more pyramids that start apart are needed"
+                "again, or what schools were like before nearly tells which of them started; more pyramids that start "
+                "apart are needed"
             )
         first, last = np.flatnonzero(kept)[[0, -1]]
         low, high = (self.value + self.std_error * float(ends[at]) for at in (first - 1, last))
@@ -146,7 +153,8 @@ class Randomisation:
         return top, np.column_stack([of.curve, -2 * (of.cross - a * of.curve) / s, constant])
 
     def _crossings(self) -> Floats:
-        roots = _roots(self._quartics())
+        quartics = self._quartics()
+        roots = _roots(quartics[np.isfinite(quartics).all(axis=1)])
         real = roots[np.abs(roots.imag) <= 1e-7 * (1 + np.abs(roots.real))].real
         ends: Floats = np.unique(real)
         return ends
@@ -163,7 +171,8 @@ class Randomisation:
             top = (r.value - effect * r.slope) ** 2
             bottom = np.maximum(r.variance - 2 * effect * r.cross + effect**2 * r.curve, 0.0)
             real, below = np.polyval(own_top[0], own)[:, None], np.polyval(own_bottom[0], own)[:, None]
-            extreme = np.count_nonzero(top * np.maximum(below, 0.0) >= real * bottom * (1 - _TIE), axis=1)
+            # Not "as large": what is not known (NaN) counts as large too, as in `squared_t`.
+            extreme = np.count_nonzero(~(top * np.maximum(below, 0.0) < real * bottom * (1 - _TIE)), axis=1)
             found[first : first + step] = (1 + extreme) / (len(r.value) + 1)
         return found
 
@@ -220,10 +229,10 @@ def linear(outcomes: tuple[Floats, Floats], shift: tuple[Floats, Floats], factor
     )
 
 
-def treated_sums(study: Staggered, adoption: Ints) -> ClusterSums:
-    """Sums of the outcome that is 1 where a cluster (C,) has started and 0 elsewhere."""
+def treated_sums(study: Staggered, adoption: Ints, aside: Bools | None = None) -> ClusterSums:
+    """Sums of the outcome that is 1 where a cluster (C,) has started and 0 elsewhere, as :func:`cluster_sums`."""
     started = np.arange(study.values.shape[1]) >= adoption[study.cluster][:, None]
-    return cluster_sums(study, (started & study.open[study.block]).astype(np.float64))
+    return cluster_sums(study, (started & study.open[study.block]).astype(np.float64), aside)
 
 
 def constant_effect(study: Staggered, cells: tuple[Cell, ...], *, comparison: Comparison, anticipation: int) -> float:
@@ -233,12 +242,35 @@ def constant_effect(study: Staggered, cells: tuple[Cell, ...], *, comparison: Co
         overall_values(sums, adoption[None], cells, comparison=comparison, anticipation=anticipation)
         for sums in (cluster_sums(study), treated_sums(study, adoption))
     )
+    _refuse_told(along[0])
     return float(of[0] / along[0])
+
+
+def at_equal_history(study: Staggered, *, comparison: Comparison, anticipation: int) -> Staggered:
+    """Outcomes less what history predicts of them, its slopes from outcomes without the effect that is judged.
+
+    So the overall effect of these outcomes is that effect. Errors take the slopes as known.
+    """
+    if not study.history.shape[1]:
+        return study
+    post = cells_of(study, anticipation=anticipation, universal=True, only_post=True)
+    value = constant_effect(study, post, comparison=comparison, anticipation=anticipation)
+    started = (np.arange(study.values.shape[1]) >= study.adoption[:, None]) & study.open[study.block]
+    values = less_history(study, study.values - value * started) + value * started
+    return replace(study, values=values, history=study.history[:, :0])
+
+
+def _refuse_told(slope: float) -> None:
+    """Without anything left of having started there is no effect to find: numbers would be noise over nothing."""
+    if not slope > LEAST_LEFT:
+        raise EstimateError(
+            "what schools were like before anybody started tells which of them started, so nobody is comparable at "
+            "equal history; a plan with schools.history = false compares changes alone"
+        )
 
 
 def randomisation(
     study: Staggered,
-    sums: ClusterSums,
     adoption: Ints,
     others: Ints,
     cells: tuple[Cell, ...],
@@ -252,12 +284,22 @@ def randomisation(
     Raises :class:`EstimateError` where the real allocation's effect has no error.
     """
     every = np.vstack([adoption[None], others])
+    # What else was started bears on no slope: those who did are left out from then on, under every allocation.
+    aside = (
+        None
+        if apart is None
+        else (apart & (adoption < NEVER))[study.cluster][:, None]
+        & (np.arange(study.values.shape[1]) >= adoption[study.cluster][:, None])
+    )
     own, shift = (
         overall_under(of, every, cells, comparison=comparison, anticipation=anticipation, apart=apart)
-        for of in (sums, treated_sums(study, adoption))
+        for of in (cluster_sums(study, aside=aside), treated_sums(study, adoption, aside))
     )
     found = linear(own, shift, error_factor(study))
-    if not found.variance[0] > 1e-24 * float(np.abs(sums.outcomes).max()) ** 2:
+    _refuse_told(found.slope[0])
+    at = found.value[0] / found.slope[0]
+    left = (found.variance[0] - 2 * at * found.cross[0] + at**2 * found.curve[0]) / found.slope[0] ** 2
+    if not left > 1e-24 * float(np.abs(study.weights[:, None] * study.values).max()) ** 2:
         raise EstimateError(
             "all pyramids that start together change alike, so nothing shows how far chance moves them; is the outcome "
             "constant, or does each start have one pyramid only?"
