@@ -567,7 +567,7 @@ def test_the_shipped_record_keeps_its_promises() -> None:
             assert abs(row["coverage"] - 0.95) <= 0.02 + 2 * row["coverage_mcse"]
         else:
             assert row["caught"] is not None
-    # What history, bounds and staying bear: chosen for need or an odd year, leavers, movers. A drift nothing here bears.
+    # What history, bounds and staying bear; nothing here bears a drift.
     for name in ("by_need", "odd_base_year", "leavers", "many_movers_come_more", "drift_small"):
         assert rows[name]["false_verdicts"] <= 0.05 + 2 * rows[name]["false_verdicts_mcse"]
     assert rows["one_point"]["right_verdicts"] + 2 * rows["one_point"]["right_verdicts_mcse"] >= 0.8
