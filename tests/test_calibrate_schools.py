@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -572,5 +573,15 @@ def test_the_shipped_record_keeps_its_promises() -> None:
         assert rows[name]["false_verdicts"] <= 0.05 + 2 * rows[name]["false_verdicts_mcse"]
     assert rows["one_point"]["right_verdicts"] + 2 * rows["one_point"]["right_verdicts_mcse"] >= 0.8
     assert max(rows[name]["type_s"] for name in ("one_point", "half_a_point", "harm", "fewer_suspensions")) <= 0.01
+    said, of_100 = calibrated.measured_of_schools(PLAN), [
+        f"{100 * rows[name][of]:.1f} of 100"
+        for name, of in (
+            ("nothing_happened", "false_verdicts"), ("one_point", "right_verdicts"),
+            ("fewer_suspensions", "right_verdicts"), ("drift_of_a_point", "false_verdicts"),
+        )
+    ]  # fmt: skip
+    assert re.findall(r"[\d.]+ of 100", said) == of_100
+    assert said.endswith(SCHOOL_WORLDS["drift_of_a_point"].sentence)
+    assert "not been measured" in calibrated.measured_of_schools(PLAN.model_copy(update={"seed": 7}))
     # The county layer of the same plan was not measured, and does not take these rows for its own.
     assert calibrated._measured(PLAN, ABSENCE) == (None, None, None)

@@ -50,20 +50,21 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
 def measured_of_schools(plan: Plan) -> str:
     """How often the school layer's answers were right in made-up counties, as shipped for this very plan: in words.
 
-    Of worlds without effect the plain one, and the unfair one with most false answers; of an effect of a point, how
-    often it was called better.
+    Of worlds without effect the plain one, and the unfair one with most false answers; of a point of absence and of
+    three suspensions in ten, how often that was called better.
     """
     path = find_calibration(plan.digest)
     rows = {row["world"]: row for row in (_shipped_rows(path) if path else []) if row["layer"] == "school"}
-    plain, point = rows.get("nothing_happened"), rows.get("one_point")
-    if plain is None or point is None:
+    plain, point, fewer = (rows.get(name) for name in ("nothing_happened", "one_point", "fewer_suspensions"))
+    if plain is None or point is None or fewer is None:
         return "How often answers about schools are right has not been measured for this plan."
     unfair = [row for row in rows.values() if row["false_verdicts"] is not None and not row["fair"]]
     worst = max(unfair, key=lambda row: (row["false_verdicts"], row["world"]), default=plain)
     said = (
         f"Tried on {plain['n_worlds']} made-up counties where nothing was done, this way of judging said “better” or "
         f"“worse” of schools in {_of_100(plain['false_verdicts'])} of 100. Where absence fell by 1 point in schools "
-        f"that started, it said “better” in {_of_100(point['right_verdicts'])} of 100."
+        f"that started, it said “better” in {_of_100(point['right_verdicts'])} of 100; where they suspended three in "
+        f"ten fewer, in {_of_100(fewer['right_verdicts'])} of 100."
     )
     if worst["false_verdicts"] <= plain["false_verdicts"]:
         return said
