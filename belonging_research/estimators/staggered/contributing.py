@@ -25,18 +25,19 @@ def schools_behind(
     As :func:`cells.cell_effects` takes them: a block counts where it has figures in both half-terms, and units on both
     sides. A page needs these numbers to leave out what is about one school.
     """
-    schools = np.array(panel.schools)[np.searchsorted(panel.units, study.units)]
+    names, code = np.unique(np.array(panel.schools), return_inverse=True)
+    school = code[np.searchsorted(panel.units, study.units)]
     found = {}
     for key, places in at.items():
-        started: set[str] = set()
-        beside: set[str] = set()
+        started, beside = np.zeros((2, len(names)), dtype=bool)
         for cell in (cells[place] for place in places):
-            there = study.open[study.block][:, [cell.time, cell.base]].all(axis=1)
+            there = (study.open[:, cell.time] & study.open[:, cell.base])[study.block]
             own = there & (study.adoption == cell.group)
             others = there & controls(study.adoption, cell, comparison=comparison, anticipation=anticipation)
-            shared = np.intersect1d(study.block[own], study.block[others])
-            both = np.isin(study.block, shared)
-            started |= set(schools[own & both])
-            beside |= set(schools[others & both])
-        found[key] = (len(started), len(beside))
+            blocks = np.zeros((2, len(study.blocks)), dtype=bool)
+            blocks[0, study.block[own]] = blocks[1, study.block[others]] = True
+            both = (blocks[0] & blocks[1])[study.block]
+            started[school[own & both]] = True
+            beside[school[others & both]] = True
+        found[key] = (int(started.sum()), int(beside.sum()))
     return found

@@ -308,7 +308,7 @@ def _cells(
         if not effects.weight[0, m] > 0:
             continue
         control = controls(study.adoption, cell, comparison=comparison, anticipation=anticipation)
-        open_now = study.open[study.block][:, [cell.time, cell.base]].all(axis=1)
+        open_now = (study.open[:, cell.time] & study.open[:, cell.base])[study.block]
         found.append(
             CellEffect(
                 group=study.periods[cell.group],
