@@ -64,7 +64,9 @@ def measured_of_schools(plan: Plan) -> str:
         f"Tried on {plain['n_worlds']} made-up counties where nothing was done, this way of judging said “better” or "
         f"“worse” of schools in {_of_100(plain['false_verdicts'])} of 100. Where absence fell by 1 point in schools "
         f"that started, it said “better” in {_of_100(point['right_verdicts'])} of 100; where they suspended three in "
-        f"ten fewer, in {_of_100(fewer['right_verdicts'])} of 100."
+        f"ten fewer, in {_of_100(fewer['right_verdicts'])} of 100. Chance moves such shares by up to "
+        f"{_of_100(max(plain['false_verdicts_mcse'], point['right_verdicts_mcse'], fewer['right_verdicts_mcse']))} "
+        "either way (one standard error)."
     )
     if worst["false_verdicts"] <= plain["false_verdicts"]:
         return said
