@@ -42,7 +42,7 @@ from belonging_research.estimators.placebo import fit_size_variance
 from belonging_research.findings import assess
 from belonging_research.findings.grades import is_caution
 from belonging_research.outcomes import derive_outcomes, refuse_unknown_controls
-from belonging_research.panel import Panel, Specification, build_panel, compare, series
+from belonging_research.panel import Grid, Panel, Specification, build_panel, compare, grid, series
 from belonging_research.plan import Plan
 from belonging_research.sources import load_extract
 
@@ -203,7 +203,7 @@ def test_the_control_is_read_in_the_findings_own_mix() -> None:
     panel = world(effect=-0.01)
     made = estimate(panel, plan(), OUTCOME)
 
-    found = other_rates(made, panel, plan(), [series(panel, OUTCOME, source="census")])
+    found = other_rates(made, panel, plan(), [grid(panel, OUTCOME, source="census")])
 
     base = [p.actual - p.predicted for p in made.path if p.period in made.base]
     assert found.effects[0][0] / 100 == pytest.approx(made.value - np.mean(base), abs=1e-9)
@@ -216,7 +216,7 @@ def test_a_control_without_weights_is_against_the_mean_of_the_others() -> None:
     rate = series(panel, OUTCOME, source="census")
     rate.loc["305", "2022/23"] = np.nan
 
-    found = other_rates(made, panel, plan(), [rate])
+    found = other_rates(made, panel, plan(), [_grid(rate)])
 
     change = 100 * (rate[POST] - rate[["2022/23", "2023/24"]].mean(axis=1, skipna=False))
     units = list(found.comparison.units)
@@ -225,22 +225,31 @@ def test_a_control_without_weights_is_against_the_mean_of_the_others() -> None:
     assert found.effects[0] == pytest.approx(expected, abs=1e-9)
     rate.loc["838", "2022/23"] = np.nan
     with pytest.raises(PanelError, match=r"not printed for Dorset in 2022/23$"):
-        other_rates(made, panel, plan(), [rate])
+        other_rates(made, panel, plan(), [_grid(rate)])
+
+
+def _grid(rates: pd.DataFrame) -> Grid:
+    rows = {str(unit): place for place, unit in enumerate(rates.index)}
+    return Grid(rows=rows, columns=tuple(rates.columns), values=rates.to_numpy())
 
 
 def test_half_days_put_on_one_side() -> None:
     """B and K together are absence, K being 0 before its code existed; late arrivals are taken off."""
     panel = world(reasons({B: 0.003, K: 0.0004, U: 0.0015}))
     off_site, late = sensitivity.BRIDGES[OUTCOME]
-    b, k, u = (series(panel, name, source="daily").reindex(columns=REGISTER_YEARS) for name in (B, K, U))
+    units = (*panel.treated, *panel.donors)
+    years = (*usual().base, *usual().post)
+    b, k, u = (grid(panel, name, source="daily").take(units, years) for name in (B, K, U))
+    last = years.index("2023/24")
 
-    added, taken = (sensitivity._added(bridge, usual(), panel) for bridge in (off_site, late))
+    added, taken = (sensitivity._added(bridge, usual(), panel).take(units, years) for bridge in (off_site, late))
 
-    assert added[POST].to_numpy() == pytest.approx((b[POST] + k[POST]).to_numpy())
-    assert added["2023/24"].to_numpy() == pytest.approx(b["2023/24"].to_numpy())
-    assert taken[POST].to_numpy() == pytest.approx(-u[POST].to_numpy())
+    assert years[-1] == POST
+    assert added[:, -1] == pytest.approx(b[:, -1] + k[:, -1])
+    assert added[:, last] == pytest.approx(b[:, last])
+    assert taken[:, -1] == pytest.approx(-u[:, -1])
     later = dataclasses.replace(usual(), post=(POST, "2025/26"))
-    assert sensitivity._reasons(K, off_site, later, panel)["2025/26"].isna().all()
+    assert np.isnan(sensitivity._reason(K, off_site, later, panel, units)[:, -1]).all()
 
 
 def _plan_with(**changes: Any) -> Plan:

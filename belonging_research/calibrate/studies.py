@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from belonging_research.calibrate.drawing import Drawn, draw_outcomes
 from belonging_research.calibrate.worlds import CountyWorld
 from belonging_research.checks import CHECKS, ONLY_CAUTIONS, CheckResult, run_checks
@@ -101,7 +104,8 @@ def _draw(world: CountyWorld, plan: Plan, number: int) -> Drawn:
     drawn = draw_outcomes(world, plan, plan.rng(*key))
     if not world.effect_in_detectable:
         return drawn
-    panel = build_panel(drawn.outcomes, plan)
+    of_primary = pc.is_in(drawn.outcomes["outcome"], pa.array([PRIMARY]))
+    panel = build_panel(drawn.outcomes.filter(of_primary), plan)
     of = _specification(panel, plan, PRIMARY)
     if of is None:
         raise PanelError(f"world {world.name}: no series of {PRIMARY} has every post year")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -20,7 +19,7 @@ from belonging_research.estimators.placebo import placebo_p
 from belonging_research.estimators.result import Estimate
 from belonging_research.estimators.synthetic_difference import difference_in_differences_effects
 from belonging_research.outcomes import MEASURES, refuse_unknown_controls
-from belonging_research.panel import Comparison, Panel, compare, series, subset
+from belonging_research.panel import Comparison, Grid, Panel, compare, grid, subset
 from belonging_research.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -86,29 +85,29 @@ class OtherRates:
         return reference(self.comparison, Fit(effects=self.effects[place], weights=None, judged=everyone))
 
 
-def other_rates(estimate: Estimate, panel: Panel, plan: Plan, rates: Sequence[pd.DataFrame]) -> OtherRates:
+def other_rates(estimate: Estimate, panel: Panel, plan: Plan, rates: Sequence[Grid]) -> OtherRates:
     """What other published rates did in the finding's own comparison.
 
-    ``rates``: proportions, unit x year. The change from base to post, less the same mix's change: the mix is the one
-    that the finding rests on, fitted on the finding's outcome, so it has not seen the other rates. A method without
+    ``rates``: proportions by unit and year. The change from base to post, less the same mix's change: the mix is the
+    one that the finding rests on, fitted on the finding's outcome, so it has not seen the other rates. A method without
     weights compares with the mean of the other councils. Councils without all the rates are left out.
 
     Raises :class:`PanelError` where the treated council lacks a year, else as :func:`panel.compare` and
     :func:`~belonging_research.estimators.county.fit`.
     """
     comparison = compare(panel, plan, specification_of(estimate))
-    base, post = list(estimate.base), list(estimate.post)
-    own = [rate.reindex(index=list(comparison.units), columns=[*base, *post]) for rate in rates]
+    years, first = (*estimate.base, *estimate.post), len(estimate.base)
+    own = [rate.take(comparison.units, years) for rate in rates]
     for rate in own:
-        gone = [year for year in rate.columns if pd.isna(rate.iloc[0][year])]
+        gone = [year for year, value in zip(years, rate[0], strict=True) if np.isnan(value)]
         if gone:
             raise PanelError(f"not printed for {plan.place} in {', '.join(gone)}")
-    kept = np.all([rate.notna().all(axis=1).to_numpy() for rate in own], axis=0)
+    kept = np.all([np.isfinite(rate).all(axis=1) for rate in own], axis=0)
     chosen = subset(comparison, kept)
     weights = fit(chosen, plan).weights
     found = []
     for rate in own:
-        change = 100 * (rate[post].mean(axis=1) - rate[base].mean(axis=1)).to_numpy()[kept]
+        change = 100 * (rate[kept, first:].mean(axis=1) - rate[kept, :first].mean(axis=1))
         found.append(_against(change, weights, chosen))
     return OtherRates(comparison=chosen, effects=tuple(found))
 
@@ -174,13 +173,12 @@ def _way(shift: float) -> str:
     return "moves by" if shift == 0 else "rises by" if shift > 0 else "falls by"
 
 
-def _reasons(measure: str, bridge: Bridge, estimate: Estimate, panel: Panel) -> pd.DataFrame:
-    """A reason's rates in base and post years, 0 before its code existed."""
-    values = series(panel, measure, source="daily", phase=estimate.phase)
-    values = values.reindex(columns=[*estimate.base, *estimate.post])
-    for year in values.columns if measure in bridge.new else ():
-        if year < CODES_CHANGED:
-            values[year] = 0.0
+def _reason(measure: str, bridge: Bridge, estimate: Estimate, panel: Panel, units: Sequence[str]) -> Floats:
+    """(units, years): a reason's rates in base and post years, 0 before its code existed."""
+    years = (*estimate.base, *estimate.post)
+    values = grid(panel, measure, source="daily", phase=estimate.phase).take(units, years)
+    if measure in bridge.new:
+        values[:, [year < CODES_CHANGED for year in years]] = 0.0
     return values
 
 
@@ -188,19 +186,21 @@ def _unprinted(bridge: Bridge, estimate: Estimate, panel: Panel) -> list[str]:
     """Each reason that the treated council lacks, with the years."""
     found = []
     for measure, words in bridge.measures.items():
-        own = _reasons(measure, bridge, estimate, panel).reindex(panel.treated[:1]).iloc[0]
-        gone = [str(year) for year, value in own.items() if pd.isna(value)]
+        own = _reason(measure, bridge, estimate, panel, panel.treated[:1])[0]
+        gone = [year for year, value in zip((*estimate.base, *estimate.post), own, strict=True) if np.isnan(value)]
         if gone:
             found.append(f"{words} in {', '.join(gone)}")
     return found
 
 
-def _added(bridge: Bridge, estimate: Estimate, panel: Panel) -> pd.DataFrame:
-    rates = [_reasons(measure, bridge, estimate, panel) for measure in bridge.measures]
-    total = rates[0]
-    for rate in rates[1:]:
-        total = total + rate
-    return bridge.sign * total
+def _added(bridge: Bridge, estimate: Estimate, panel: Panel) -> Grid:
+    units = (*panel.treated, *panel.donors)
+    rates = [_reason(measure, bridge, estimate, panel, units) for measure in bridge.measures]
+    return Grid(
+        rows={unit: place for place, unit in enumerate(units)},
+        columns=(*estimate.base, *estimate.post),
+        values=bridge.sign * np.sum(rates, axis=0),
+    )
 
 
 def negative_control(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[CheckResult, ...]:
@@ -212,9 +212,7 @@ def negative_control(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Chec
     Raises :class:`PlanError` for a control that is no measure.
     """
     refuse_unknown_controls(plan)
-    rates = {
-        control: series(panel, control, source="daily", phase=estimate.phase) for control in plan.negative_controls
-    }
+    rates = {control: grid(panel, control, source="daily", phase=estimate.phase) for control in plan.negative_controls}
     try:
         found = other_rates(estimate, panel, plan, list(rates.values()))
         return tuple(_controlled(control, found, place) for place, control in enumerate(rates))
@@ -223,7 +221,7 @@ def negative_control(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Chec
         return tuple(_alone(control, rate, estimate, panel, plan) for control, rate in rates.items())
 
 
-def _alone(control: str, rate: pd.DataFrame, estimate: Estimate, panel: Panel, plan: Plan) -> CheckResult:
+def _alone(control: str, rate: Grid, estimate: Estimate, panel: Panel, plan: Plan) -> CheckResult:
     try:
         return _controlled(control, other_rates(estimate, panel, plan, [rate]), 0)
     except (PanelError, EstimateError) as fault:

@@ -131,6 +131,17 @@ def _weights(predictors: _Array, penalty: float, augmentation: float | None) -> 
     return weights
 
 
+# Ways of comparing that differ in the ridge penalty alone share the simplex mix that it corrects.
+@lru_cache(maxsize=8)
+def _mixes_of_sets(predictors: _Array, sets: bytes, penalty: float) -> Floats:
+    """(b, n - 1) simplex mixes of the treated first unit, one a set of donors; not to be written to."""
+    values = predictors.values
+    allowed = np.frombuffer(sets, dtype=np.bool_).reshape(-1, len(values) - 1)
+    weights = simplex_weights(values[0], values[1:], penalty=penalty, allowed=allowed)
+    weights.flags.writeable = False
+    return weights
+
+
 def simplex_mixes(predictors: Floats, *, penalty: float) -> Floats:
     """(n, n) mixes of all units but the treated first one, with weights of at least 0; not to be written to."""
     return _simplex(_Array.of(predictors), penalty)
@@ -154,7 +165,7 @@ def treated_effects(comparison: Comparison, plan: Plan, kept: NDArray[np.bool_])
     if method not in ("ridge_augmented_synthetic_control", "synthetic_control"):
         return np.array([_treated_effect(subset(comparison, row), plan) for row in kept])
     target, donors = predictors[0], predictors[1:]
-    weights = simplex_weights(target, donors, penalty=_simplex_penalty(method, plan), allowed=sets)
+    weights = _mixes_of_sets(_Array.of(predictors), sets.tobytes(), _simplex_penalty(method, plan))
     if method == "synthetic_control":
         plain: Floats = comparison.outcome[0] - weights @ comparison.outcome[1:]
         return plain
@@ -219,14 +230,22 @@ def reference(comparison: Comparison, fitted: Fit) -> Reference:
     cannot widen the scale that judges it and flatter what could be noticed.
     """
     chosen = np.flatnonzero(comparison.donors & fitted.judged)
-    errors, sizes = fitted.effects[chosen], comparison.sizes[chosen]
-    variance = fit_size_variance(errors, sizes)
+    z, variance = _scaled_errors(_Array.of(fitted.effects[chosen]), _Array.of(comparison.sizes[chosen]))
     return Reference(
-        z=scaled_placebos(errors, sizes, without_each=True),
+        z=z,
         scale=float(size_scale(variance, comparison.sizes[:1])[0]),
         units=tuple(comparison.units[i] for i in chosen),
         variance=variance,
     )
+
+
+# The same placebos judge an estimate, its path, its promise and the checks of both, at every look.
+@lru_cache(maxsize=256)
+def _scaled_errors(errors: _Array, sizes: _Array) -> tuple[Floats, tuple[float, float]]:
+    """Placebo errors over their scales, not to be written to, and the variance that gives the treated unit's own."""
+    z = scaled_placebos(errors.values, sizes.values, without_each=True)
+    z.flags.writeable = False
+    return z, fit_size_variance(errors.values, sizes.values)
 
 
 def estimate(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from belonging_research.panel.building import Left, Panel, build_panel, deciding_source, response, series
+from belonging_research.panel.building import Grid, Left, Panel, build_panel, deciding_source, grid, response, series
 from belonging_research.panel.comparing import Comparison, Specification, compare, false_start, subset
 from belonging_research.panel.describing import LEVELS, left_out, levels
 from belonging_research.panel.needed import refuse_missing_series
@@ -10,6 +10,7 @@ from belonging_research.panel.needed import refuse_missing_series
 __all__ = [
     "LEVELS",
     "Comparison",
+    "Grid",
     "Left",
     "Panel",
     "Specification",
@@ -17,6 +18,7 @@ __all__ = [
     "compare",
     "deciding_source",
     "false_start",
+    "grid",
     "left_out",
     "levels",
     "refuse_missing_series",

@@ -106,7 +106,7 @@ def build_panel(
             "and would leave the others out in silence. For 2 to 20 with one start use estimators.few_treated (Ferman "
             "and Pinto); or write a plan for each."
         )
-    present = set(councils["unit"].to_pylist())
+    present = set(councils["unit"].unique().to_pylist())
     for number, unit in enumerate(treated):
         if unit not in present:
             raise PanelError(f"plan {plan.study}: treated.{number} is {unit}; no figures of it are among the outcomes.")
@@ -178,13 +178,16 @@ def _in_order(codes: Sequence[Places], then: Sequence[Places] = ()) -> tuple[Pla
 
 def _latest(councils: pa.Table, column: str) -> dict[str, str]:
     """The last of each unit's values by period; units without any are left out."""
-    found = zip(councils["unit"].to_pylist(), councils[column].to_pylist(), strict=True)
-    return {unit: value for unit, value in found if value is not None}
+    known = councils.filter(pc.is_valid(councils[column]))
+    units = known["unit"].combine_chunks().dictionary_encode()
+    last = np.zeros(len(units.dictionary), dtype=np.int64)
+    last[units.indices.to_numpy()] = np.arange(len(units))  # of a place that is written twice, the later stays
+    return dict(zip(units.dictionary.to_pylist(), known[column].take(last).to_pylist(), strict=True))
 
 
 def _donor_pool(councils: pa.Table, plan: Plan, treated: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[Left, ...]]:
-    current = set(councils.filter(pc.greater_equal(councils["period"], plan.base[-1]))["unit"].to_pylist())
-    everyone = sorted(set(councils["unit"].to_pylist()) - set(treated))
+    current = set(councils.filter(pc.greater_equal(councils["period"], plan.base[-1]))["unit"].unique().to_pylist())
+    everyone = sorted(set(councils["unit"].unique().to_pylist()) - set(treated))
     named = {e.unit: e.reason for e in plan.excluded}
     reasons: dict[str, str] = {}
     for unit in everyone:

@@ -70,8 +70,11 @@ def compare(panel: Panel, plan: Plan, specification: Specification) -> Compariso
     PanelError
         If the treated unit lacks a base or post year or a size, or fewer than 2 donors are complete.
     """
-    key = (specification, plan.estimator, plan.outcome(specification.outcome))
-    return once(panel, key, lambda: _compare(panel, plan, specification))
+    # A method works on the same arrays as every other, so what is put together for one serves all.
+    any_method = replace(specification, method=plan.method)
+    key = (any_method, plan.estimator, plan.outcome(specification.outcome))
+    found = once(panel, key, lambda: _compare(panel, plan, any_method))
+    return replace(found, specification=specification)
 
 
 def _compare(panel: Panel, plan: Plan, of: Specification) -> Comparison:

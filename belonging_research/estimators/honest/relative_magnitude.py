@@ -46,7 +46,7 @@ def breakdown_relative_magnitude(
     """
     study, alpha = checked_study(betahat, sigma, n_pre, weights), checked_alpha(level)
     # The sets nest in m_bar, so one crossing is enough to look for.
-    return breakdown_of(lambda bound: _relative_magnitude(study, bound, alpha), 1 / 64, growth=2.0)
+    return breakdown_of(lambda bound: _relative_magnitude(study, bound, alpha), 1 / 4, growth=2.0)
 
 
 def _relative_magnitude(study: EventStudy, m_bar: float, alpha: float) -> tuple[float, float]:
