@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from belonging_research.findings.judging import judge_all
 from belonging_research.findings.shapes import Candidate, Finding
 from belonging_research.panel import Panel, deciding_source
 from belonging_research.plan import Method, Plan
+from belonging_research.sources.once import once_a_run
 from belonging_research.tables import Phase, Source
 
 PHASES: tuple[Phase, ...] = ("primary", "secondary")
@@ -75,7 +77,9 @@ def assess(panel: Panel, plan: Plan, *, domain: str | None = None, beside: bool 
                 left_out.append(f"{outcome.label}, as registered: {fault}")
                 candidates.append(_not_out(panel, plan, outcome.name))
         if wanted and beside:
-            rows, missing = _beside(panel, plan, candidates[-1])
+            main = candidates[-1]
+            of = (*_depends_on(panel, plan), outcome.name)
+            rows, missing = once_a_run("rows beside", of, partial(_beside, panel, plan, main))
             candidates += rows
             left_out += missing
     findings = judge_all(candidates, plan, report_year=panel.report_year, domain=domain)
@@ -87,9 +91,18 @@ def _registered(panel: Panel, plan: Plan, outcome: str, *, checked: bool) -> Can
     source = deciding_source(panel, plan, outcome, post)
     if source is None:
         return _not_out(panel, plan, outcome)
-    made = estimate(panel, plan, outcome, source=source)
-    checks = run_checks(made, panel, plan) if checked and _tested(plan, outcome, panel.report_year) else ()
-    return Candidate.of(made, checks, is_registered_row=True, imbalance=made.imbalance)
+
+    def made() -> Candidate:
+        row = estimate(panel, plan, outcome, source=source)
+        checks = run_checks(row, panel, plan) if checked and _tested(plan, outcome, panel.report_year) else ()
+        return Candidate.of(row, checks, is_registered_row=True, imbalance=row.imbalance)
+
+    return once_a_run("registered row", (*_depends_on(panel, plan), outcome, str(checked)), made)
+
+
+def _depends_on(panel: Panel, plan: Plan) -> tuple[str, ...]:
+    near = (f"{unit} {' '.join(others)}" for unit, others in sorted(panel.neighbours.items()))
+    return (panel.digest, plan.digest, panel.report_year, str(panel.data_as_at), *near)
 
 
 def _not_out(panel: Panel, plan: Plan, outcome: str) -> Candidate:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from belonging_research.checks import CheckResult
 from belonging_research.checks.calibrated import measured_of_schools
 from belonging_research.checks.schools import run_school_checks
 from belonging_research.errors import EstimateError, PanelError
@@ -27,6 +28,7 @@ from belonging_research.findings.school_shapes import NO_SCHOOLS, SchoolAssessme
 from belonging_research.findings.shapes import Candidate
 from belonging_research.panel.schools import ABSENCE, SchoolPanel, SchoolPanels, SchoolStudy
 from belonging_research.plan import Plan
+from belonging_research.sources.once import once_a_run
 
 PLACEBOS = 50  # of the detectable effect
 
@@ -56,14 +58,14 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         if not asked and outcome.role != "primary":
             continue
         try:
-            made = estimate_of(study, outcome.name, placebos=PLACEBOS if asked else 0)
+            made = _estimate(study, plan, outcome.name, PLACEBOS if asked else 0)
         except (PanelError, EstimateError) as fault:
             if outcome.role == "primary":
                 raise
             missing.append(f"{outcome.label}: {fault}")
             continue
         tested = outcome.role != "exploratory" and own.look(year) is not None
-        checks = run_school_checks(made, study) if tested and asked else ()
+        checks = _checks(study, plan, made) if tested and asked else ()
         candidates.append(Candidate.of(made, checks, is_registered_row=made.registered, imbalance=made.imbalance))
     findings = judge_all(candidates, own, report_year=year, domain=domain)
     panel = study.panel(ABSENCE)
@@ -77,6 +79,20 @@ def assess_schools(study: SchoolStudy | None, plan: Plan, *, domain: str | None 
         measured=measured_of_schools(plan),
         paths=paths_of(findings),
     )
+
+
+def _estimate(study: SchoolStudy, plan: Plan, outcome: str, placebos: int) -> Estimate:
+    of = (*_depends_on(study, plan), outcome, str(placebos))
+    return once_a_run("school estimate", of, lambda: estimate_of(study, outcome, placebos=placebos))
+
+
+def _checks(study: SchoolStudy, plan: Plan, made: Estimate) -> tuple[CheckResult, ...]:
+    of = (*_depends_on(study, plan), made.outcome)
+    return once_a_run("school checks", of, lambda: run_school_checks(made, study))
+
+
+def _depends_on(study: SchoolStudy, plan: Plan) -> tuple[str, ...]:
+    return (study.extract.digest, plan.digest, *study.periods)
 
 
 def estimate_of(study: SchoolPanels, outcome: str, *, placebos: int = PLACEBOS) -> Estimate:

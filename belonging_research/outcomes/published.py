@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from belonging_research.errors import PlanError, SourceError
 from belonging_research.plan import Plan
 from belonging_research.sources import Extract
+from belonging_research.sources.once import once_a_run
 from belonging_research.tables import BOUNDARIES, OUTCOMES
 
 _KEY = ["layout", "level", "unit", "period", "phase", "outcome"]
@@ -129,6 +130,11 @@ def derive_outcomes(extract: Extract, plan: Plan) -> pa.Table:
     its reason. Raises as :func:`refuse_unknown_controls`, and :class:`SourceError` where two figures stand for one.
     """
     refuse_unknown_controls(plan)
+    of = (extract.digest, extract.report_year, str(extract.data_as_at), str(extract.asked), plan.digest)
+    return once_a_run("outcomes", of, lambda: _derived(extract, plan))
+
+
+def _derived(extract: Extract, plan: Plan) -> pa.Table:
     figures = _with_categories(extract.figures)
     parts = [_with_history(_census(figures))]
     daily = figures[(figures["source"] == "daily") & (figures["period_kind"] == "year_to_date")]

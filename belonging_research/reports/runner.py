@@ -25,6 +25,7 @@ from belonging_research.errors import ReportError
 from belonging_research.reports.notebook_format import nbformat
 from belonging_research.reports.parameters import Value, read_notebook
 from belonging_research.reports.writing import sha256_of, write_atomically
+from belonging_research.sources.once import ONCE
 
 KERNEL = "python3"
 KERNEL_STARTS = 4
@@ -52,7 +53,8 @@ _FRAME = re.compile(r"Cell In\[\d+\], line (\d+)")
 class Job:
     """One notebook to run: where it is, where its executed form and ledger go, what it is given.
 
-    ``quote_errors`` is whether the text of any error may be shown (public figures only).
+    ``quote_errors`` is whether the text of any error may be shown (public figures only); ``once`` the folder for what
+    the run's notebooks make once for all (:mod:`sources.once`), None for nothing.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Job:
     ledger: Path
     parameters: Mapping[str, Value]
     quote_errors: bool
+    once: Path | None = None
 
     @property
     def marker(self) -> Path:
@@ -212,7 +215,7 @@ def _execute(job: Job) -> str | None:
     from nbclient.exceptions import DeadKernelError
 
     with tempfile.TemporaryDirectory(prefix="belonging-", ignore_cleanup_errors=True) as scratch:
-        os.environ.update(_environment(Path(scratch)))
+        os.environ.update(_environment(Path(scratch), job))
         try:
             executed = _in_a_fresh_kernel(job, scratch)
         except papermill.PapermillExecutionError as error:
@@ -237,7 +240,7 @@ def _settle(job: Job, executed: Any) -> str | None:
     return None
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def _environment(scratch: Path, job: Job) -> dict[str, str]:
     """What a kernel is started with: this interpreter, this package, no configuration of the user's."""
     spec = scratch / "jupyter" / "kernels" / KERNEL
     spec.mkdir(parents=True)
@@ -250,6 +253,7 @@ def _environment(scratch: Path) -> dict[str, str]:
     found = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **ENVIRONMENT,
+        ONCE: str(job.once or ""),
         "PYTHONPATH": os.pathsep.join(found),
         "JUPYTER_PATH": str(scratch / "jupyter"),
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),

@@ -39,6 +39,7 @@ from belonging_research.reports.writing import (
 )
 from belonging_research.sources import Extract, load_extract
 from belonging_research.sources.council import is_council_extract, read_council_extract, source_files
+from belonging_research.sources.once import once_a_run, what_is_read
 
 Progress = Callable[[str, int, int], None]
 # Only `publish`, with its sign-offs, takes the mark away.
@@ -63,6 +64,7 @@ class _Run:
     plan: Plan
     plan_path: Path
     data: tuple[Path, ...]
+    published: Extract
     extract: Extract
     asked: dt.date | None
     notebooks: tuple[Notebook, ...]
@@ -83,6 +85,11 @@ class _Run:
     @property
     def partial(self) -> Path:
         return self.study_folder / f".{self.run_id}.partial"
+
+    @property
+    def once(self) -> Path:
+        """For what its notebooks make once for all; gone when the run is whole."""
+        return self.partial / "restricted" / ".once"
 
     @property
     def index(self) -> Path:
@@ -148,8 +155,8 @@ def _prepare(
     if only is not None and notebooks[0].reads_ledgers:
         raise CommandError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
     councils = [path for path in data if is_council_extract(path)]
-    extract = _extract(plan, tuple(path for path in data if path not in councils), report_year, asked)
-    extract = _with_council(extract, plan, councils, asked)
+    published = _extract(plan, tuple(path for path in data if path not in councils), report_year, asked)
+    extract = _with_council(published, plan, councils, asked)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
         digests, report_year=extract.report_year, data_as_at=extract.data_as_at, asked=extract.asked,
@@ -159,6 +166,7 @@ def _prepare(
         plan=plan,
         plan_path=plan_path.resolve(),
         data=tuple(path.resolve() for path in data),
+        published=published,
         extract=extract,
         asked=asked,
         notebooks=notebooks,
@@ -261,6 +269,7 @@ def _jobs(run: _Run, restricted: Path) -> tuple[Job, ...]:
             parameters=_values(run, each, restricted),
             # An error of a library may quote a row; a council's own rows never.
             quote_errors=run.plan.policy == "as_published" and run.plan.schools is None,
+            once=run.once,
         )
         for each in run.notebooks
     )
@@ -277,6 +286,7 @@ def _run(run: _Run, force: bool, progress: Progress) -> RunResult:
         released = _release(run, restricted)
         for marker in restricted.glob("*.done.json"):
             marker.unlink()
+        remove_tree(run.once)
         record = _manifest(run, released, started)
         write_atomically(run.partial / "manifest.json", canonical_json(record))
         put_in_place(run.partial, run.folder)
@@ -310,6 +320,9 @@ def _execute(run: _Run, restricted: Path, progress: Progress) -> None:
     later = {each.name for each in run.notebooks if each.reads_ledgers}
     jobs = _jobs(run, restricted)
     refuse_missing_series(run.extract, run.plan)  # after the notebooks' own faults, which need no figures
+    folders = [path for path in run.data if not is_council_extract(path)]
+    read = what_is_read(folders, run.plan, run.extract.report_year, run.extract.asked)
+    once_a_run("extract", read, lambda: run.published, folder=run.once)
     first = [job for job in jobs if job.name not in later]
     run_notebooks([first, [job for job in jobs if job.name in later]], run.jobs, finished)
 

@@ -9,6 +9,7 @@ from belonging_research.errors import PlanError, SourceError
 from belonging_research.plan import Plan
 from belonging_research.sources import Extract, load_extract
 from belonging_research.sources.council import CouncilExtract, is_council_extract, read_council_extract
+from belonging_research.sources.once import once_a_run, what_is_read
 
 DATA_SEPARATOR = ";"
 
@@ -28,7 +29,11 @@ def open_extract(data: str, plan: Plan, *, report_year: str, data_as_at: str = "
     folders, _ = folders_of(data)
     if not folders and not plan.simulated:
         raise PlanError(f"plan {plan.study} is for real figures: name the folder that holds them in `data`.")
-    return load_extract(folders or [simulated_data(plan)], plan, through=report_year, data_as_at=as_at)
+
+    def read() -> Extract:
+        return load_extract(folders or [simulated_data(plan)], plan, through=report_year, data_as_at=as_at)
+
+    return once_a_run("extract", what_is_read(folders, plan, report_year, as_at), read)
 
 
 def open_council(data: str, plan: Plan) -> CouncilExtract | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 Family = Literal["absence", "exclusions", "daily", "lookup", "other"]
@@ -61,10 +63,10 @@ class Layout:
         found = self.columns(header)
         return tuple(n[0] for n in (*self.shared, *self.required) if n[0] not in found)
 
-    def matches(self, header: Sequence[str]) -> bool:
-        """Whether ``header`` is this layout."""
-        keys = {key(name) for name in header}
-        return not self.missing(header) and not (keys & self.refused)
+    def matches(self, keys: AbstractSet[str]) -> bool:
+        """Whether a header is this layout; ``keys`` are its columns as they are compared."""
+        needed = (*self.shared, *self.required)
+        return all(any(key(name) in keys for name in names) for names in needed) and not keys & self.refused
 
     def resemblance(self, header: Sequence[str]) -> float:
         """Share of the marking columns that ``header`` has; nothing where a refused column is present."""
@@ -79,6 +81,7 @@ class Layout:
         return tuple(name for name in header if key(name) not in ours | self.known)
 
 
+@lru_cache(maxsize=1 << 13)  # every row that may be a header is compared with every column of every layout
 def key(name: str) -> str:
     """A column name as it is compared."""
     return name.strip().lstrip("\ufeff").casefold()
@@ -86,7 +89,8 @@ def key(name: str) -> str:
 
 def match(header: Sequence[str], layouts: Sequence[Layout]) -> Layout | None:
     """The layout of a header, or None: of those that match, the one with most of its columns present."""
-    found = [layout for layout in layouts if layout.matches(header)]
+    keys = {key(name) for name in header}
+    found = [layout for layout in layouts if layout.matches(keys)]
     return max(found, key=lambda layout: len(layout.columns(header)), default=None)
 
 
