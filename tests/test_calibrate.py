@@ -13,7 +13,7 @@ import pytest
 from small_country import outcomes, plan
 
 from belonging_research import calibrate
-from belonging_research.calibrate import COUNTY_WORLDS, running
+from belonging_research.calibrate import COUNTY_WORLDS, councils, running
 from belonging_research.calibrate.councils import (
     in_its_place,
     panels_of,
@@ -192,6 +192,35 @@ def test_every_real_council_is_judged_by_an_earlier_year(real_panels: dict[str, 
     # Nobody is among the placebos that judge it.
     own = [placed.units.index(unit) for unit in placed.units]
     assert all(np.isnan(placed.z[place]).sum() <= 1 for place in own)
+
+
+@pytest.mark.parametrize(("n_far", "status"), [(0, "pass"), (9, "pass"), (10, "fail"), (40, "fail")])
+def test_a_council_is_judged_by_how_the_others_are(n_far: int, status: str) -> None:
+    """5% of 99 others and two errors are 9.4%: 10 that are noticed are too many. Neither it nor the treated counts."""
+    n = 101
+    errors = np.zeros(n)
+    errors[2 : 2 + n_far] = 9.0
+    errors[:2] = 9.0  # the treated one and the council that is judged
+    placed = councils.Placed(
+        window=windows(plan())[-1], outcome=PRIMARY, units=tuple(map(str, range(n))), regions=("",) * n,
+        thirds=("",) * n, errors=errors, scales=np.ones(n), z=np.repeat(np.linspace(-2, 2, 100)[None], n, axis=0),
+        is_treated=np.arange(n) == 0,
+    )  # fmt: skip
+    found = councils._calibrated_elsewhere(placed, 1)
+
+    assert (found.status, found.severity, found.value) == (status, "fatal", n_far / 99)
+    assert found.limit == pytest.approx(0.05 + 2 * math.sqrt(0.05 * 0.95 / 99))
+
+
+def test_across_the_pandemic_no_council_is_judged(real_panels: dict[str, Panel]) -> None:
+    """Critical values of 2018/19 notice too much in 2023/24, so of the most extreme council nothing is said."""
+    window = windows(plan())[1]
+    placed = place_every_council(real_panels, plan(), PRIMARY, window)
+    far = placed.units[int(np.argmax(np.abs(placed.errors / placed.scales)))]
+
+    assert (window.judged, window.carried_from) == ("2023/24", "2018/19")
+    assert placed.p_values()[placed.units.index(far)] < 0.05
+    assert councils.verdict_of(real_panels["2023/24"], plan(), placed, far) == "cannot_tell"
 
 
 def test_a_planted_effect_moves_one_council_alone(real_panels: dict[str, Panel]) -> None:

@@ -1563,8 +1563,9 @@ def test_the_size_shipped_for_the_plan() -> None:
     assert result.limit == pytest.approx(0.01 + 2 * math.sqrt(0.01 * 0.99 / 147))
     assert result.table is not None
     row = result.table.to_pylist()[0]
-    assert (row["worst_world"], row["worst_said_better"]) == ("2023/24 by 2018/19", pytest.approx(5 / 148))
-    assert (row["worst_said_worse"], row["worst_coverage"]) == (pytest.approx(9 / 148), pytest.approx(132 / 148))
+    # Across the pandemic too much is noticed (16 of 148), so the check forbids every verdict; ranges held less often.
+    assert (row["worst_world"], row["worst_said_better"], row["worst_said_worse"]) == ("2023/24 by 2018/19", 0, 0)
+    assert row["worst_coverage"] == pytest.approx(132 / 148)
 
 
 # All together.

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from belonging_research.checks import run_checks
+from belonging_research.checks import CheckResult, run_checks
+from belonging_research.checks.calibrated import size_limit
+from belonging_research.checks.result import Status
 from belonging_research.errors import BelongingError, EstimateError, PanelError
 from belonging_research.estimators import estimate
 from belonging_research.estimators.county import fit
@@ -218,7 +220,9 @@ def planted(panel: Panel, unit: str, outcome: str, year: str, shift: float) -> P
 def verdict_of(panel: Panel, plan: Plan, placed: Placed, unit: str, shift: float = 0.0) -> Verdict:
     """What the whole rule table says of a council with an effect planted (proportion): every check run.
 
-    Its p-value and intervals are the carried ones. A council whose estimate breaks in its place cannot be told.
+    Its p-value and intervals are the carried ones, and so is the check of calibrated size: how often these critical
+    values notice something in the other councils of this very year. A council whose estimate breaks in its place cannot
+    be told.
     """
     place = placed.units.index(unit)
     at = plan_at(plan, placed.window.judged, unit=unit, name=panel.names.get(unit, unit))
@@ -233,7 +237,23 @@ def verdict_of(panel: Panel, plan: Plan, placed: Placed, unit: str, shift: float
         for level in made.intervals
     }  # fmt: skip
     carried = replace(made, p_value=float(placed.p_values(100 * shift)[place]), intervals=intervals)
-    return judge(carried, run_checks(carried, here, at), at).verdict
+    checks = run_checks(carried, here, at, only=tuple(name for name in at.checks if name != "calibrated_size"))
+    if "calibrated_size" in at.checks:
+        checks = (*checks, _calibrated_elsewhere(placed, place))
+    return judge(carried, checks, at).verdict
+
+
+def _calibrated_elsewhere(placed: Placed, place: int) -> CheckResult:
+    """:func:`checks.calibrated.calibrated_size` of one council's study, as measured on the others."""
+    others = np.arange(len(placed.units)) != place
+    others &= ~placed.is_treated
+    noticed = placed.p_values()[others] <= STUDY_ALPHA
+    size, limit = float(noticed.mean()), size_limit(STUDY_ALPHA, len(noticed))
+    sentence = f"Placebos of {placed.window.carried_from} noticed a difference in {100 * size:.1f} of 100 others."
+    status: Status = "pass" if size <= limit + 1e-12 else "fail"
+    return CheckResult(
+        name="calibrated_size", status=status, severity="fatal", value=size, limit=limit, power=None, sentence=sentence
+    )
 
 
 def few_treated_sizes(panels: Mapping[str, Panel], plan: Plan, outcome: str) -> pa.Table:

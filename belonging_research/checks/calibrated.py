@@ -34,7 +34,7 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     if row is None or size is None:
         words = "How often this method is wrong where no change is assumed has not been measured for this plan."
         return (_result("no_test", words, None, None, None),)
-    limit = alpha + 2 * math.sqrt(alpha * (1 - alpha) / row["n_worlds"])
+    limit = size_limit(alpha, row["n_worlds"])
     status: Status = "pass" if size <= limit + 1e-12 else "fail"
     sentence = (
         f"With each of {row['n_worlds']} other councils in {plan.place}'s place in {plan.post[0]}, where no change "
@@ -45,6 +45,11 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     said |= {f"planted_{name}": [planted[name] if planted else None] for name in ("noticed", "said_better")}
     other = {f"worst_{name}": [worst[name] if worst else None] for name in _OF_WORST}
     return (_result(status, sentence, size, limit, pa.table({"noticed": [size], **said, **other})),)
+
+
+def size_limit(alpha: float, n: int) -> float:
+    """The largest share of ``n`` councils that chance may notice where nothing was done: alpha and two errors of it."""
+    return alpha + 2 * math.sqrt(alpha * (1 - alpha) / n)
 
 
 def measured_of_schools(plan: Plan) -> str:

@@ -87,8 +87,7 @@ def run_calibration(
     figures = (
         None if extract is None else Figures(outcomes=derive_outcomes(extract, plan), neighbours=extract.neighbours)
     )
-    tried = _tried(plan)
-    tasks = tasks_of(tried, figures, worlds=worlds, effect_worlds=effect_worlds, only=only)
+    tasks = tasks_of(plan, figures, worlds=worlds, effect_worlds=effect_worlds, only=only)
     if not tasks:
         raise CommandError(
             f"--only {', '.join(only)}: nothing to try; it names no part (a, b, c), no layer of this plan (county, "
@@ -100,18 +99,13 @@ def run_calibration(
     # Kept: a killed run goes on from them, a larger one adds to them.
     pieces = folder.with_name(f"pieces-{inputs}")
     with only_writer(out.resolve() / plan.study):
-        answers, seconds = _answers(tasks, tried, figures, pieces, jobs, progress)
+        answers, seconds = _answers(tasks, plan, figures, pieces, jobs, progress)
         rows = rows_of(answers, plan)
         progress("writing the page", len(tasks), len(tasks))
         _write(folder, plan, figures, extract, rows, calibration_id, seconds)
     return Calibrated(
         calibration_id=calibration_id, folder=folder, index=folder / "released" / "index.html", rows=rows
     )  # fmt: skip
-
-
-def _tried(plan: Plan) -> Plan:
-    """The plan without the one check that reads a calibration: what is measured must not depend on its own result."""
-    return plan.model_copy(update={"checks": tuple(name for name in plan.checks if name != "calibrated_size")})
 
 
 def _inputs(plan: Plan, extract: Extract | None) -> str:
