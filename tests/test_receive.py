@@ -608,12 +608,43 @@ def test_a_file_without_a_header_is_not_shown(council: Council) -> None:
 
 def test_every_heading_and_value_that_is_known_is_of_a_column_that_exists() -> None:
     """The list of headings follows the tables."""
-    extra = {"pupils": {"former_upn"}, "marks": {"week_start", "week_marks"}}
+    extra = {"pupils": {"former_upn"}, "schools": {"laestab"}, "marks": {"week_start", "week_marks"}}
     for table, spec in COUNCIL_TABLES.items():
         assert set(HEADINGS[table]) == set(spec.schema.names) | extra.get(table, set())
     for (table, column), values in VALUES.items():
         assert set(values.values()) <= {"", *CHOICES[table, column]}
         assert column in COUNCIL_TABLES[table].schema.names
+
+
+def test_schools_named_by_their_other_number(council: Council) -> None:
+    """LAESTAB, however written, is the URN beside it in the file of schools, in every table; others stay so."""
+    schools = [(URN, "838/4001", "Primary", "N", ""), (OTHER_URN, 8384002, "Secondary", "N", "")]
+    council.file("schools.csv", ("URN", "LAEstab", "Phase", "PRU", "Pyramid"), schools)
+    roll = [(ANN, "8384001", "01/09/2023", "", "C"), (BEN, "838 4002.0", "01/09/2023", "", "C"),
+            (CAT, OTHER_URN, "01/09/2023", "", "C")]  # fmt: skip
+    council.file("roll.csv", ("UPN", "DfE number", "Entry Date", "Leaving Date", "EnrolStatus"), roll)
+    council.file(
+        "weeks.csv", ("UPN", "LAESTAB", "Week commencing", "Marks"), [(ANN, "838-4001", "09/09/2024", "/\\" * 5)]
+    )
+    moves = [(CAT, "Managed move", "01/02/2025", "838/4002", "839/4111"), (BEN, "EHE", "01/02/2025", OTHER_URN, "")]
+    council.file("moves.csv", ("UPN", "Destination", "Start date", "From LAESTAB", "To LAESTAB"), moves)
+
+    folder = council.send().folder
+
+    assert sorted(pq.read_table(folder / "enrolments.parquet")["urn"].to_pylist()) == [URN, OTHER_URN, OTHER_URN]
+    assert set(pq.read_table(folder / "marks.parquet")["urn"].to_pylist()) == {URN}
+    moved = pq.read_table(folder / "destinations.parquet").sort_by("kind").select(["from_urn", "to_urn"]).to_pylist()
+    # A school of another council is in no file of ours: its number stays, and is no URN.
+    assert {(row["from_urn"], row["to_urn"]) for row in moved} == {(OTHER_URN, 8394111), (OTHER_URN, None)}
+    assert "laestab" not in pq.read_schema(folder / "schools.parquet").names
+
+
+def test_one_number_of_two_schools_is_refused(council: Council) -> None:
+    """As when a school became an academy: rows could be of either, and none is chosen for them."""
+    schools = [(URN, "838/4001", "Primary", "N", ""), (OTHER_URN, "8384001", "Primary", "N", "")]
+    council.file("schools.csv", ("URN", "LAEstab", "Phase", "PRU", "Pyramid"), schools).enrolments()
+    with pytest.raises(SourceError, match=r"schools.csv: row 3, column LAEstab: 8384001 stands beside two URNs"):
+        council.send()
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------
@@ -692,6 +723,9 @@ def faulty(council: Council, name: str) -> tuple[Council, str, int]:
             return council.marks([good, one_mark(pupil="H801200001002")]), "marks", 1
         case "missing_cell":
             return council.marks([good, one_mark(day="")]), "marks", 1
+        case "unknown_laestab":  # in neither of the ways in which it is written
+            rows = [(ANN, "838/4009", "01/09/2023", "", "C"), (CAT, "8384009", "01/09/2023", "", "C")]
+            return council.schools().enrolments([rolls[1], *rows]), "enrolments", 2
         case "unreadable_cell":  # a month is never first, and two digits are no year
             return (
                 council.marks([good, one_mark(day="09/13/2024"), one_mark(day="02/09/24"), one_mark(day="soon")]),

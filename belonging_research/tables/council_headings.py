@@ -15,16 +15,22 @@ SEEN = dt.date(2026, 11, 1)
 
 _PUPIL = ("upn", "pupil upn", "unique pupil number", "pupil number")
 _URN = ("urn", "school urn", "unique reference number", "unique_reference_number")
+# The Department's number of an establishment: three digits of the council and four of the school.
+_LAESTAB = ("la estab", "lea estab", "school laestab", "dfe number", "dfe no", "dfe school number", "dfes number")
+_SCHOOL = (*_URN, "laestab", *_LAESTAB)
 _START = ("start", "start date", "from date", "date from", "begin date", "began")
 _END = ("end", "end date", "to date", "date to", "ended")
 _DAY = ("date", "mark date", "session date", "attendance date", "register date")
 
-# Columns that are read and never written as they are: a pupil's other number, births, and weeks of marks.
-FORMER, WEEK_START, WEEK_MARKS = "former_upn", "week_start", "week_marks"
+# Columns that are read and never written as they are: a pupil's and a school's other number, births, weeks of marks.
+FORMER, LAESTAB, WEEK_START, WEEK_MARKS = "former_upn", "laestab", "week_start", "week_marks"
+# Where a school may be named by either number.
+OF_SCHOOLS = ("urn", "from_urn", "to_urn")
 
 HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "schools": {
         "urn": _URN,
+        LAESTAB: _LAESTAB,
         "phase": ("phase of education", "school phase", "school type"),
         "is_alternative_provision": ("alternative provision", "pru", "is ap", "ap"),
         "pyramid": ("school pyramid", "cluster", "locality partnership"),
@@ -41,7 +47,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "enrolments": {
         "pupil": _PUPIL,
-        "urn": _URN,
+        "urn": _SCHOOL,
         "first_day": ("entry date", "admission date", "date of admission", "date of entry", "enrolment date", *_START),
         "last_day": ("leaving date", "date of leaving", "exit date", *_END),
         "is_boarder": ("boarder", "boarding"),
@@ -49,7 +55,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "marks": {
         "pupil": _PUPIL,
-        "urn": _URN,
+        "urn": _SCHOOL,
         "day": _DAY,
         "session": ("am/pm", "am pm", "half day", "period"),
         "mark": ("attendance mark", "attendance code", "code", "register mark", "session code"),
@@ -58,7 +64,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "exclusions": {
         "pupil": _PUPIL,
-        "urn": _URN,
+        "urn": _SCHOOL,
         "category": ("exclusion category", "exclusion type", "suspension type", "type"),
         "first_day": ("exclusion start date", "exclusion date", "suspension start date", *_START),
         "sessions": ("number of sessions", "actual number of sessions", "sessions excluded", "exclusion sessions"),
@@ -71,12 +77,12 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "kind": ("destination", "destination type", "route"),
         "first_day": _START,
         "last_day": _END,
-        "from_urn": ("from school", "previous urn", "home school urn"),
-        "to_urn": ("to school", "new urn", "receiving school urn", "provision urn"),
+        "from_urn": ("from school", "previous urn", "home school urn", "from laestab"),
+        "to_urn": ("to school", "new urn", "receiving school urn", "provision urn", "to laestab"),
     },
     "interventions": {
         "intervention": ("intervention name", "programme", "activity"),
-        "urn": _URN,
+        "urn": _SCHOOL,
         "first_day": _START,
         "last_day": _END,
         "dose": ("amount", "quantity"),
@@ -86,7 +92,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "survey": {
         "pupil": _PUPIL,
-        "urn": _URN,
+        "urn": _SCHOOL,
         "wave": ("survey", "round", "survey wave"),
         "day": _DAY,
         "item": ("question", "question code", "item code"),
@@ -94,7 +100,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "weekly": {
         "pupil": _PUPIL,
-        "urn": _URN,
+        "urn": _SCHOOL,
         "academic_term": ("term",),
         "file_day": ("file date", "week ending"),
         "possible_sessions": (),

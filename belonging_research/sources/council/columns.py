@@ -73,7 +73,8 @@ def cell_checks(table: str) -> tuple[CellCheck, ...]:
             checks.append(CellCheck(fault="missing_pupil", column="pupil", condition="pupil_no IS NULL"))
         elif table != "marks" or column.name not in HALF_DAY:
             checks += _of_column(table, column)
-    order = ("missing_pupil", "intervention_without_start", "missing_cell", "unreadable_cell", "unknown_value")
+    order = ("missing_pupil", "intervention_without_start", "missing_cell", "unknown_laestab", "unreadable_cell",
+             "unknown_value")  # fmt: skip
     return tuple(sorted(checks, key=lambda check: order.index(check.fault)))
 
 
@@ -82,6 +83,10 @@ def _of_column(table: str, column: Column) -> list[CellCheck]:
     if not column.nullable:
         fault = "intervention_without_start" if (table, name) == ("interventions", "first_day") else "missing_cell"
         checks.append(CellCheck(fault=fault, column=name, condition=f"{name} = ''"))
+    if name == "urn":
+        checks.append(
+            CellCheck(fault="unknown_laestab", column=name, condition=f"regexp_full_match({name}, '\\d{{7}}')")
+        )
     if pa.types.is_list(column.type) or (pa.types.is_string(column.type) and (table, name) not in CHOICES):
         return checks
     fault = "unknown_value" if (table, name) in CHOICES else "unreadable_cell"

@@ -14,7 +14,7 @@ from belonging_research.sources.council.identifiers import holds_upn
 from belonging_research.sources.reading import Header, Sniffed, refuse_duplicate_columns, sniff
 from belonging_research.sources.workbook import open_book
 from belonging_research.tables.council import COUNCIL_TABLES
-from belonging_research.tables.council_headings import FORMER, HEADINGS, NAMES, WEEK_MARKS, WEEK_START
+from belonging_research.tables.council_headings import FORMER, HEADINGS, LAESTAB, NAMES, WEEK_MARKS, WEEK_START
 
 WEEK = (WEEK_START, WEEK_MARKS)
 SEVERAL = "reasons"  # the one column that may come as several
@@ -60,7 +60,7 @@ def is_name(heading: str) -> bool:
 def columns_of(table: str) -> tuple[str, ...]:
     """The columns that may be read for a table: its own, and those that others are made from."""
     own = tuple(column.name for column in COUNCIL_TABLES[table].columns)
-    return own + {"pupils": (FORMER,), "marks": WEEK}.get(table, ())
+    return own + {"pupils": (FORMER,), "schools": (LAESTAB,), "marks": WEEK}.get(table, ())
 
 
 def needed(table: str, has: Mapping[str, object]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from belonging_research.sources.council.headers import (
     recognised,
 )
 from belonging_research.tables.council import COUNCIL_TABLES
-from belonging_research.tables.council_headings import CHOICES, FORMER, SEEN, VALUES
+from belonging_research.tables.council_headings import CHOICES, FORMER, LAESTAB, SEEN, VALUES
 
 SCHEMA = "belonging-mapping/1"
 _FEWEST = 3  # headings of a second table in one file, before it is proposed too
@@ -127,12 +127,12 @@ def _proposed_columns(table: str, found: Mapping[str, tuple[str, ...]], free: Se
     if not table:
         return []
     must, lines = needed(table, found), []
-    halves = [name for name in columns_of(table) if name not in (*WEEK, FORMER)]
+    halves = [name for name in columns_of(table) if name not in (*WEEK, FORMER, LAESTAB)]
     shown = [name for name in columns_of(table) if name in must or name in found or name in halves]
     if table == "marks":
         shown = list(must)
-    elif table == "pupils":
-        shown.append(FORMER)
+    elif table in ("pupils", "schools"):
+        shown.append(FORMER if table == "pupils" else LAESTAB)
     for column in dict.fromkeys(shown):
         written = found.get(column, ())
         value = f"[{_listed(written)}]" if len(written) > 1 else quote(written[0] if written else "")

@@ -21,7 +21,14 @@ from belonging_research.sources.council.headers import open_file
 from belonging_research.sources.council.identifiers import holds_upn
 from belonging_research.sources.council.keys import PupilHashes, read_key
 from belonging_research.sources.council.mapping import proposed_mapping, read_mapping
-from belonging_research.sources.council.staging import Arrived, StagedFile, former_numbers, mark_values, stage
+from belonging_research.sources.council.staging import (
+    Arrived,
+    StagedFile,
+    former_numbers,
+    mark_values,
+    school_numbers,
+    stage,
+)
 from belonging_research.sources.council.workshop import Workshop
 from belonging_research.sources.council.writing import FAULT_LIST, place_hashes, write_faults, write_origin, write_table
 from belonging_research.tables.council import COUNCIL_TABLES
@@ -190,10 +197,10 @@ def _stage_all(
     arrived: Sequence[Arrived], hashes: PupilHashes, work: Path, progress: Progress
 ) -> dict[str, list[StagedFile]]:
     staged: dict[str, list[StagedFile]] = defaultdict(list)
-    first = 0
+    schools, first = school_numbers(arrived), 0
     for number, (file, entry) in enumerate(arrived):
         progress(f"reading {file.name}", number + 1, len(arrived))
-        each = stage(file, entry, hashes, number=number, path=work / f"{number}.parquet", first=first)
+        each = stage(file, entry, hashes, schools, number=number, path=work / f"{number}.parquet", first=first)
         if each.rows == 0:
             raise SourceError(f"{file.name}: a header and no rows below it. Ask for the file again, or leave it out.")
         staged[entry.table].append(each)

@@ -23,11 +23,12 @@ from belonging_research.sources.council.identifiers import holds_upn, is_upn
 from belonging_research.sources.council.keys import PupilHashes, plain_number
 from belonging_research.sources.council.mapping import FileMapping
 from belonging_research.sources.council.rows import text_batches
-from belonging_research.tables.council_headings import FORMER, WEEK_MARKS
+from belonging_research.tables.council_headings import FORMER, LAESTAB, OF_SCHOOLS, WEEK_MARKS
 
 UNREADABLE = "?"  # stands for a date of birth that cannot be read, which itself is not kept
 _DAY = re.compile(r"(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}))(?:[T ][\d:.]+Z?)?")
 _MONTH = re.compile(r"(\d{4})-(\d{1,2})")
+_ESTABLISHMENT = re.compile(r"(\d{3})[ /-]?(\d{4})(?:\.0*)?")  # 8384001, 838/4001, and what a spreadsheet makes of it
 
 Arrived = tuple[ArrivedFile, FileMapping]
 
@@ -72,10 +73,49 @@ def former_numbers(arrived: Iterable[Arrived]) -> dict[str, str]:
     return links
 
 
+def school_numbers(arrived: Iterable[Arrived]) -> dict[str, str]:
+    """Each school's LAESTAB (seven digits) to its URN, as far as the files of schools tell.
+
+    Raises
+    ------
+    SourceError
+        If one LAESTAB stands beside two URNs, as after a school became an academy; file and row are named.
+    """
+    found: dict[str, str] = {}
+    for file, entry in arrived:
+        if entry.table != "schools" or not {"urn", LAESTAB} <= entry.read.keys():
+            continue
+        for batch in text_batches(file, {name: entry.headings(name) for name in ("urn", LAESTAB)}):
+            for row, urn, written in zip(*(batch[name].to_pylist() for name in ("row", "urn", LAESTAB)), strict=True):
+                number, urn = plain_laestab(written), urn.strip()
+                if number and urn and found.setdefault(number, urn) != urn:
+                    raise SourceError(
+                        f"{file.name}: row {row}, column {entry.headings(LAESTAB)[0]}: {number} stands beside two "
+                        f"URNs, {found[number]} and {urn}, so that rows that name the school by it could be of either. "
+                        "Keep it beside the one that its rows are of, or give URNs in the other files."
+                    )
+    return found
+
+
+def plain_laestab(written: str) -> str:
+    """A LAESTAB as seven digits, written 8384001 or 838/4001; empty where it is none (a URN has six)."""
+    whole = _ESTABLISHMENT.fullmatch(written.strip())
+    return whole[1] + whole[2] if whole else ""
+
+
 def stage(
-    file: ArrivedFile, entry: FileMapping, hashes: PupilHashes, *, number: int, path: Path, first: int
+    file: ArrivedFile,
+    entry: FileMapping,
+    hashes: PupilHashes,
+    schools: Mapping[str, str],
+    *,
+    number: int,
+    path: Path,
+    first: int,
 ) -> StagedFile:
     """Write a file's rows as de-identified text to ``path``; ``first`` is the number of the first row over all files.
+
+    ``schools`` are URNs by LAESTAB (:func:`school_numbers`): a school that is named by either has its URN from here on.
 
     Columns: ``n`` (number over all files), ``file``, ``row``, ``pupil_no`` (place in ``hashes.found``), ``is_upn``, and
     every column of the table as text, empty where there is none.
@@ -85,8 +125,8 @@ def stage(
     SourceError
         If the file cannot be read, or a pupil number stands in a column where none may be (file and column are named).
     """
-    wanted = {name: headings for name, headings in entry.read.items() if name != FORMER}
-    cleaner = _Cleaner(file, entry, hashes)
+    wanted = {name: headings for name, headings in entry.read.items() if name not in (FORMER, LAESTAB)}
+    cleaner = _Cleaner(file, entry, hashes, schools)
     rows = blank = 0
     with pyarrow.parquet.ParquetWriter(path, _schema(entry.table), compression="zstd") as writer:
         for batch in text_batches(file, wanted):
@@ -101,7 +141,7 @@ def stage(
 
 
 def _staged_text(table: str) -> tuple[str, ...]:
-    return tuple(name for name in columns_of(table) if name not in ("pupil", FORMER))
+    return tuple(name for name in columns_of(table) if name not in ("pupil", FORMER, LAESTAB))
 
 
 def _schema(table: str) -> pa.Schema:
@@ -126,8 +166,8 @@ def _is_filled(batch: pa.Table) -> pa.ChunkedArray:
 class _Cleaner:
     """Cleans batches of one file; what each distinct pupil number and value becomes is worked out once."""
 
-    def __init__(self, file: ArrivedFile, entry: FileMapping, hashes: PupilHashes) -> None:
-        self._file, self._entry, self._hashes = file, entry, hashes
+    def __init__(self, file: ArrivedFile, entry: FileMapping, hashes: PupilHashes, schools: Mapping[str, str]) -> None:
+        self._file, self._entry, self._hashes, self._schools = file, entry, hashes, schools
         self._sound: dict[str, bool] = {}
         self._values = {
             column: {_compared(written): own for written, own in values.items()}
@@ -165,6 +205,8 @@ class _Cleaner:
         if name == "birth_month":
             return recoded(text, _month, pa.string())
         self._refuse_upn(name, text)
+        if name in OF_SCHOOLS and self._entry.table != "schools":
+            return recoded(text, lambda cell: self._urn(name, cell), pa.string())
         values = self._values.get(name)
         # Marks are looked up one by one later, when weeks have been taken apart.
         return (
@@ -172,6 +214,12 @@ class _Cleaner:
             if values and name != "mark"
             else text
         )
+
+    def _urn(self, name: str, written: str) -> str:
+        """A cell's own value by the mapping, or the URN of its LAESTAB; one of no school here stays so."""
+        value = self._values.get(name, {}).get(_compared(written), written)
+        number = plain_laestab(value)
+        return self._schools.get(number, number) if number else value
 
     def _refuse_upn(self, name: str, text: pa.ChunkedArray | pa.Array) -> None:
         if holds_upn(text):
