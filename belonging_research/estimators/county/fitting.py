@@ -65,17 +65,19 @@ def fit(comparison: Comparison, plan: Plan) -> Fit:
 
 @dataclass(frozen=True, slots=True)
 class FixedArray:
-    """Predictors that can be compared: shape and bytes."""
+    """An array that can be compared, so that what is made of it can be remembered: its shape and its bytes."""
 
     shape: tuple[int, ...]
     content: bytes
 
     @classmethod
     def of(cls, values: Floats) -> FixedArray:
+        """Of an array of any shape, whose content is copied."""
         return cls(values.shape, np.ascontiguousarray(values).tobytes())
 
     @property
     def values(self) -> Floats:
+        """The array again, not to be written to."""
         return np.frombuffer(self.content).reshape(self.shape)
 
 
