@@ -206,7 +206,7 @@ def test_a_cohort_panel_is_its_pupils_added_up(counties: dict[str, list[DrawnPup
     own = (cohort.schools.urn[cohort.home] == int(urn)) & (cohort.year_group == int(block.removeprefix("Y")))
     assert panel.denominator[unit] == pytest.approx(cohort.possible[own].sum(axis=0))
     assert panel.sizes[unit] == own.sum()
-    stayers = study.absence_of_stayers()
+    stayers = study.panel_of_stayers(ABSENCE)
     assert stayers.sizes.sum() == (~cohort.elsewhere).sum() < len(cohort.home)
 
 
@@ -302,7 +302,7 @@ def test_the_named_checks_run_on_pupils(counties: dict[str, list[DrawnPupils]]) 
     for each in counties["many_movers_come_more"]:
         value = overall_value(each.panel(ABSENCE), history=True)
         (check,) = spill_over(replace(made, value=value), each, each.plan)
-        shifts.append(overall_value(each.absence_of_stayers(), history=True) - value)
+        shifts.append(overall_value(each.panel_of_stayers(ABSENCE), history=True) - value)
         assert check.status == ("fail" if abs(shifts[-1]) > 0.00125 else "pass")
     assert np.mean(shifts) > 0.0008  # those who moved came more: without them starters seem worse
     assert {each.name for each in absence_of(study).checks} == {*QUICK_CHECKS, *PUPIL_CHECKS}

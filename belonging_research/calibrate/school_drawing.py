@@ -51,8 +51,10 @@ class DrawnPupils(DrawnSchools):
 
     cohort: SimulatedCohort
 
-    def absence_of_stayers(self) -> SchoolPanel:
-        """Overall absence without pupils who were later in a school of another pyramid."""
+    def panel_of_stayers(self, outcome: str) -> SchoolPanel:
+        """Overall absence without pupils who were later in a school of another pyramid; events are of no pupil here."""
+        if outcome != ABSENCE:
+            raise PanelError(f"{outcome}: made up by school, so that nobody's move shows in it.")
         return _cohort_panel(self.cohort, kept=~self.cohort.elsewhere)
 
     def followed(self) -> FollowedPupils:

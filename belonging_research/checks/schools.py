@@ -19,6 +19,7 @@ from belonging_research.estimators.staggered import (
     lee_bounds,
     overall_value,
     pre_trends,
+    ratio_value,
     sun_abraham,
     weightings_apart,
 )
@@ -147,10 +148,9 @@ def code_bridge_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[
 def spill_over(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S."""
     name, limit = "spill_over", plan.outcome(estimate.outcome).sesoi / 2
-    if estimate.outcome != ABSENCE:
-        return _not_built(name, "how far pupils who changed pyramid move it")
     try:
-        shift = _value(study.absence_of_stayers(), study) - _value(study.panel(ABSENCE), study)
+        stayers, everybody = study.panel_of_stayers(estimate.outcome), study.panel(estimate.outcome)
+        shift = _value(stayers, study) - _value(everybody, study)
     except (PanelError, EstimateError) as fault:
         return (answer(name, "no_test", "serious", f"Spill-over by pupils who moved could not be tested: {fault}"),)
     moves = in_words(shift, estimate.unit)
@@ -247,8 +247,13 @@ def run_school_checks(estimate: Estimate, study: SchoolStudy) -> tuple[CheckResu
 
 
 def _value(panel: SchoolPanel, study: SchoolPanels, *, history: bool | None = None) -> float:
-    """The overall effect alone, in the outcome's unit; ``history`` allowed for as the plan says, or as asked."""
+    """The overall effect alone, in the outcome's unit; ``history`` allowed for as the plan says, or as asked.
+
+    Of events, whose history school effects hold, the log ratio.
+    """
     layer = study.layer
+    if panel.outcome != ABSENCE:
+        return ratio_value(panel, anticipation=layer.anticipation)
     return overall_value(
         panel, comparison=layer.comparison, anticipation=layer.anticipation,
         history=layer.history if history is None else history,

@@ -22,6 +22,7 @@ from belonging_research.estimators.staggered.conversion import adoption_index, s
 from belonging_research.estimators.staggered.counts import (
     RatioEffect,
     ratio_effect,
+    ratio_value,
     started_beside_others,
 )
 from belonging_research.estimators.staggered.detecting_ratios import RatioPlacebos, promised_ratios, realised_ratios
@@ -63,6 +64,7 @@ __all__ = [
     "pre_trends",
     "promised_ratios",
     "ratio_effect",
+    "ratio_value",
     "realised_ratios",
     "staggered",
     "started_beside_others",

@@ -103,6 +103,13 @@ def ratio_effect(
     )
 
 
+def ratio_value(panel: SchoolPanel, *, anticipation: int = 0) -> float:
+    """The log ratio of :func:`ratio_effect` alone. Raises :class:`EstimateError` where it cannot be fitted."""
+    study = staggered(panel, weights="schools", anticipation=anticipation)
+    events, exposure = events_and_exposure(panel, study)
+    return _poisson(study, events, exposure, events.sum(axis=1) > 0)[0]
+
+
 def started_beside_others(panel: SchoolPanel, *, level: float = 0.95) -> ExactRatio:
     """Events since a start beside those of schools that had not started, in the same half-terms: a description.
 

@@ -58,8 +58,11 @@ class SchoolPanels(Protocol):
 class PupilPanels(SchoolPanels, Protocol):
     """What checks of pupils who leave or move need besides: a followed cohort's pupils, and those who stayed."""
 
-    def absence_of_stayers(self) -> SchoolPanel:
-        """Overall absence of the cohort without pupils who were later in a school of another pyramid."""
+    def panel_of_stayers(self, outcome: str) -> SchoolPanel:
+        """The outcome's panel without pupils who were later in a school of another pyramid.
+
+        Raises :class:`PanelError` for an outcome of which there is none.
+        """
 
     def followed(self) -> FollowedPupils:
         """The cohort's pupils, with what each missed since the baseline year."""
@@ -91,14 +94,14 @@ class SchoolStudy:
         """
         if outcome == ABSENCE:
             return self.absence()
+        return self.once(outcome, lambda: self._events(outcome, self.cohort()))
+
+    def _events(self, outcome: str, cohort: Table) -> SchoolPanel:
         if outcome not in EVENTS:
             raise PanelError(f"{outcome}: not built for schools; there is {', '.join((ABSENCE, *EVENTS))}.")
-        return self.once(
-            outcome,
-            lambda: events_panel(
-                self.register, self.tables["exclusions"], periods=self.periods, cohort=self.cohort(),
-                event=EVENTS[outcome], as_at=self.until,
-            ),
+        return events_panel(
+            self.register, self.tables["exclusions"], periods=self.periods, cohort=cohort, event=EVENTS[outcome],
+            as_at=self.until,
         )  # fmt: skip
 
     def once(self, key: Any, make: Callable[[], _Result]) -> _Result:
@@ -122,9 +125,12 @@ class SchoolStudy:
         """Overall absence of the cohort, with some codes counted in another way (:data:`tables.CODE_BRIDGES`)."""
         return self.once(("absence", *bridges), lambda: self._cohort(self._bridged(bridges)))
 
-    def absence_of_stayers(self) -> SchoolPanel:
-        """As :meth:`absence`, without pupils who had marks in a school of another pyramid since January of the base."""
-        return self.once("stayers", lambda: self._cohort(self._without_movers()))
+    def panel_of_stayers(self, outcome: str) -> SchoolPanel:
+        """As :meth:`panel`, without pupils who had marks in a school of another pyramid since the baseline year."""
+        if outcome == ABSENCE:
+            return self.once("stayers", lambda: self._cohort(self._without_movers()))
+        stayers = ibis.memtable(self.cohort().anti_join(self._movers(), "pupil").to_pyarrow())
+        return self.once(("stayers", outcome), lambda: self._events(outcome, stayers))
 
     def followed(self) -> FollowedPupils:
         """The cohort's pupils who are still of an age that counts, in the order of their codes."""
@@ -165,13 +171,16 @@ class SchoolStudy:
 
     def _without_movers(self) -> Register:
         own = self.register
+        return replace(own, counts=own.counts.anti_join(self._movers(), "pupil"))
+
+    def _movers(self) -> Table:
+        own = self.register
         cohort = self.cohort()
         places = own.schools.select("urn", place=own.schools.pyramid.fill_null(own.schools.urn.cast("string")))
         home = cohort.inner_join(places, "urn").select("pupil", home="place")
         later = own.counts.filter(own.counts.period > self.baseline, own.counts.possible > 0)
         seen = later.inner_join(places, "urn").select("pupil", "place").distinct().inner_join(home, "pupil")
-        movers = seen.filter(seen.place != seen.home).select("pupil").distinct()
-        return replace(own, counts=own.counts.anti_join(movers, "pupil"))
+        return seen.filter(seen.place != seen.home).select("pupil").distinct()
 
 
 def study_schools(
