@@ -31,7 +31,7 @@ CHECKS: Mapping[str, str] = {
     "other_events": "other things happened here at the same time",
     "allocation": "when schools started was not decided by lot",
     "pre_trends": "schools that started were moving apart from the others before they did",
-    "history": "the best guess moves with whether schools’ earlier absence is allowed for",
+    "history": "the best guess depends on allowing for what schools’ figures had been before",
     "exits": "pupils who left the figures could turn the answer round",
     "spill_over": "the best guess moves without pupils who changed to schools of another pyramid",
     "weights": "the best guess moves with whether pupils, half-days or schools count alike",
