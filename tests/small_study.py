@@ -19,7 +19,7 @@ from belonging_research.disclosure import Measures, clear, open_door
 from belonging_research.estimators.result import Estimate, PathPoint
 from belonging_research.findings import Candidate, Finding, judge_all
 from belonging_research.plan import Plan, read_plan
-from belonging_research.reports import RunResult, run_study, study
+from belonging_research.reports import RunResult, reading, run_study, study
 from belonging_research.reports.runner import Job
 from belonging_research.sources import Extract, SourceFile
 from belonging_research.tables import FIGURES
@@ -174,7 +174,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, notebooks: dict[str,
     """`run_study` over these notebooks and invented figures, its output in ``tmp_path/out``."""
     folder = write_notebooks(tmp_path / "notebooks", notebooks)
     monkeypatch.setattr(study, "notebooks_folder", lambda: folder)
-    monkeypatch.setattr(study, "load_extract", _load)
+    monkeypatch.setattr(reading, "load_extract", _load)
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
     def run(**options: Any) -> RunResult:

@@ -21,10 +21,10 @@ from belonging_research.disclosure import clear, open_door
 from belonging_research.errors import BelongingError, CommandError, DisclosureError, PanelError, ReportError
 from belonging_research.plan import read_plan
 from belonging_research.present import tabulate
-from belonging_research.reports import RunResult, annex, results, study, writing
+from belonging_research.reports import RunResult, annex, reading, results, study, writing
 from belonging_research.reports.manifest import code_digest, run_id_of
+from belonging_research.reports.reading import latest_year
 from belonging_research.reports.render import cleared_display, render, words_to_html
-from belonging_research.reports.study import latest_year
 
 PLAN = read_plan(small_study.PLAN_FILE)
 FAST = {"01_quick": notebook("# Quick", BARE)}
@@ -136,7 +136,7 @@ def test_the_same_run_gives_the_same_bytes(
     def load(folders: Any, plan: Any, *, through: str, data_as_at: Any) -> Any:
         return small_study.extract(through, file_sha256="0" * 64)
 
-    monkeypatch.setattr(study, "load_extract", load)
+    monkeypatch.setattr(reading, "load_extract", load)
     again = run(jobs=1)
     assert again.run_id == whole[0].run_id
     assert files_of(again.folder / "released") == files_of(whole[0].folder / "released")
@@ -217,7 +217,7 @@ def test_the_audit_stops_a_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_an_output_folder_that_cannot_be_written_stops_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file in the way is named before anything is read."""
     run = small_study.runner(monkeypatch, tmp_path, FAST)
-    monkeypatch.setattr(study, "load_extract", _never)
+    monkeypatch.setattr(reading, "load_extract", _never)
     (tmp_path / "taken").write_text("", "utf-8")
     with pytest.raises(ReportError, match="taken is a file, not a folder"):
         run(out=tmp_path / "taken" / "deeper")

@@ -29,7 +29,7 @@ from belonging_research.outcomes.school_periods import school_events
 from belonging_research.panel.schools import SchoolStudy, study_schools
 from belonging_research.plan import Plan, load_plan
 from belonging_research.present import describe, lint, plot, readable, tabulate
-from belonging_research.reports.study import _with_council
+from belonging_research.reports.reading import with_council
 from belonging_research.simulate import truth_beside
 from belonging_research.simulate.county import COUNTY_WORLDS, write_checked_county
 from belonging_research.simulate.opening import folders_of, open_council
@@ -432,9 +432,9 @@ def test_a_councils_extract_is_told_from_published_figures(folder: Path, tmp_pat
     with pytest.raises(SourceError, match="2 extracts of a council"):
         open_council(f"{folder};{folder}", plan)
     with pytest.raises(CommandError, match=r"no \[schools\] that would read it"):
-        _with_council(object(), load_plan("dorset_public"), [folder], None)  # type: ignore[arg-type]
+        with_council(object(), load_plan("dorset_public"), [folder], None)  # type: ignore[arg-type]
     with pytest.raises(CommandError, match="was taken later, on"):
-        _with_council(object(), plan, [folder], dt.date(2024, 1, 1))  # type: ignore[arg-type]
+        with_council(object(), plan, [folder], dt.date(2024, 1, 1))  # type: ignore[arg-type]
 
 
 def test_a_school_layer_at_fault_is_named(tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-
-from belonging_research.errors import CommandError, PanelError, ReportError
+from belonging_research.errors import CommandError, ReportError
 from belonging_research.panel import refuse_missing_series
 from belonging_research.plan import Plan
 from belonging_research.reports import manifest
@@ -25,6 +23,7 @@ from belonging_research.reports.parameters import (
     given,
     notebooks_folder,
 )
+from belonging_research.reports.reading import read_published, with_council
 from belonging_research.reports.release import LATEST, Release, Released, release
 from belonging_research.reports.results import Truth
 from belonging_research.reports.runner import Job, run_notebooks
@@ -37,8 +36,8 @@ from belonging_research.reports.writing import (
     sha256_of,
     write_atomically,
 )
-from belonging_research.sources import Extract, load_extract
-from belonging_research.sources.council import is_council_extract, read_council_extract, source_files
+from belonging_research.sources import Extract
+from belonging_research.sources.council import is_council_extract
 from belonging_research.sources.once import once_a_run, what_is_read
 
 Progress = Callable[[str, int, int], None]
@@ -155,8 +154,8 @@ def _prepare(
     if only is not None and notebooks[0].reads_ledgers:
         raise CommandError(f"--only {only}: {chosen} reads the results of the other notebooks; run without --only.")
     councils = [path for path in data if is_council_extract(path)]
-    published = _extract(plan, tuple(path for path in data if path not in councils), report_year, asked)
-    extract = _with_council(published, plan, councils, asked)
+    published = read_published(plan, tuple(path for path in data if path not in councils), report_year, asked)
+    extract = with_council(published, plan, councils, asked)
     digests = manifest.run_digests(plan, extract, folder)
     run_id = manifest.run_id_of(
         digests, report_year=extract.report_year, data_as_at=extract.data_as_at, asked=extract.asked,
@@ -176,65 +175,6 @@ def _prepare(
         out=out,
         jobs=jobs,
     )
-
-
-def _extract(plan: Plan, data: tuple[Path, ...], report_year: str | None, asked: dt.date | None) -> Extract:
-    if report_year is not None:
-        plan.refuse_other_year(report_year)
-        return load_extract(data, plan, through=report_year, data_as_at=asked)
-    extract = load_extract(data, plan, through=plan.post[-1], data_as_at=asked)
-    year = latest_year(plan, extract)
-    if year == extract.report_year:
-        return extract
-    return load_extract(data, plan, through=year, data_as_at=asked)
-
-
-def _with_council(extract: Extract, plan: Plan, councils: Sequence[Path], asked: dt.date | None) -> Extract:
-    """The extract with a council's own tables among its sources, and their digest in its own."""
-    if not councils:
-        return extract
-    if plan.schools is None:
-        raise CommandError(
-            f"--data {councils[0]}: an extract of a council's own tables, but plan {plan.study} has no [schools] that "
-            "would read it. Leave it out, or add that part to the plan."
-        )
-    if len(councils) > 1:
-        raise CommandError(f"--data: {len(councils)} extracts of a council's own tables; give the one to be read.")
-    council = read_council_extract(councils[0])
-    if asked is not None and council.date > asked:
-        raise CommandError(
-            f"--data-as-at {asked}: the council's extract {councils[0].name} was taken later, on {council.date}. Give "
-            "an earlier extract, or ask for a later day."
-        )
-    files = (*extract.files, *source_files(council, plan.policy_of("school")))
-    return replace(extract, files=files, digest=sha256_of(f"{extract.digest} {council.digest}"))
-
-
-def latest_year(plan: Plan, extract: Extract) -> str:
-    """The latest of the plan's years for which the treated unit has a figure.
-
-    Raises
-    ------
-    PanelError
-        If the figures end before the plan's first year.
-    """
-    figures = extract.figures
-    treated = pc.is_in(figures["unit"], value_set=_text(each.unit for each in plan.treated))
-    with_number = pc.or_(pc.is_valid(figures["rate"]), pc.is_valid(figures["numerator"]))
-    periods = set(pc.unique(figures.filter(pc.and_(treated, with_number))["period"]).to_pylist())
-    reached = [year for year in plan.post if year in periods]
-    if not reached:
-        raise PanelError(
-            f"the figures of {plan.treated[0].name} end at {max(periods, default='no year')}, before the "
-            f"plan's first year {plan.post[0]}. Add later files, or name a folder that has them."
-        )
-    return reached[-1]
-
-
-def _text(values: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.array(list(values), pa.string())
 
 
 def _values(run: _Run, notebook: Notebook, restricted: Path) -> dict[str, Value]:
