@@ -42,6 +42,24 @@ def test_a_folder_that_takes_nothing_costs_time_alone(monkeypatch: pytest.Monkey
     assert [once_a_run("answer", (), lambda value=value: value) for value in (1, 2)] == [1, 2]
 
 
+@pytest.mark.parametrize("left", [b"", b"\x80\x05cut short"])
+def test_a_kept_file_that_was_cut_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, left: bytes) -> None:
+    """As a power cut leaves it: made anew and kept whole; what cannot be kept leaves no part of it behind."""
+    monkeypatch.setenv(ONCE, str(tmp_path))
+    assert once_a_run("answer", (), lambda: 1) == 1
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(left)
+    assert once_a_run("answer", (), lambda: 2) == 2
+    assert once_a_run("answer", (), _never) == 2
+    monkeypatch.setattr(Path, "replace", _held)
+    assert once_a_run("other", (), lambda: 3) == 3
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def _held(path: Path, target: Path) -> Path:
+    raise PermissionError("another program holds it")
+
+
 def test_a_failure_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What could not be made is tried again by the next."""
     monkeypatch.setenv(ONCE, str(tmp_path))

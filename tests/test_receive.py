@@ -639,12 +639,56 @@ def test_schools_named_by_their_other_number(council: Council) -> None:
     assert "laestab" not in pq.read_schema(folder / "schools.parquet").names
 
 
-def test_one_number_of_two_schools_is_refused(council: Council) -> None:
-    """As when a school became an academy: rows could be of either, and none is chosen for them."""
+BOTH = ("URN", "LAEstab", "Phase", "PRU", "Pyramid")
+
+
+@pytest.mark.parametrize(("named", "refused"), [(URN, False), ("838/4001", True)])
+def test_one_number_of_two_schools_is_of_neither(council: Council, named: object, refused: bool) -> None:
+    """As when a school became an academy: rows could be of either; files that give URNs are not touched by it."""
     schools = [(URN, "838/4001", "Primary", "N", ""), (OTHER_URN, "8384001", "Primary", "N", "")]
-    council.file("schools.csv", ("URN", "LAEstab", "Phase", "PRU", "Pyramid"), schools).enrolments()
-    with pytest.raises(SourceError, match=r"schools.csv: row 3, column LAEstab: 8384001 stands beside two URNs"):
-        council.send()
+    council.file("schools.csv", BOTH, schools).enrolments([(ANN, named, "01/09/2023", "", "C")])
+    if refused:
+        assert "1 time(s) school named by a LAESTAB" in council.refused()
+    else:
+        assert pq.read_table(council.send().folder / "enrolments.parquet")["urn"].to_pylist() == [URN]
+
+
+def test_a_schools_own_values_hold_for_its_other_number(council: Council) -> None:
+    """What the mapping says a URN stands for, its LAESTAB stands for too; a LAESTAB has no values of its own."""
+    council.file("schools.csv", BOTH, [(URN, "838/4001", "Primary", "N", "")])
+    council.enrolments([(ANN, "8384001", "01/09/2023", "", "C")])
+    path = propose_mapping(council.consignment)
+    assert path is not None
+    text = path.read_text("utf-8")
+    at = text.index("[[file]]", text.index('table = "schools"'))
+    path.write_text(f'{text[:at]}[file.values.urn]\n"{URN}" = "{OTHER_URN}"\n\n{text[at:]}', "utf-8")
+    folder = receive(council.consignment).folder
+    assert pq.read_table(folder / "schools.parquet")["urn"].to_pylist() == [OTHER_URN]
+    assert pq.read_table(folder / "enrolments.parquet")["urn"].to_pylist() == [OTHER_URN]
+
+
+def test_an_own_school_that_is_not_known_is_no_number_of_elsewhere(council: Council) -> None:
+    """Where a pupil came from: of one's own council a LAESTAB must be known; without any, none can be told apart."""
+    moves = [(CAT, "Managed move", "01/02/2025", "838/4009", "839/4111")]
+    council.file("moves.csv", ("UPN", "Destination", "Start date", "From LAESTAB", "To LAESTAB"), moves)
+    assert "1 time(s) school named by a LAESTAB" in council.refused()
+    council.file("schools.csv", BOTH, [(URN, "838/4001", "Primary", "N", "")])
+    council.consignment.mapping_file.unlink()
+    assert "1 time(s) school named by a LAESTAB" in council.refused()
+
+
+def test_a_wrong_column_of_schools_is_never_quoted(council: Council) -> None:
+    """A mapping that takes the pupil numbers for URNs: the refusal names the column and quotes nobody."""
+    schools = [(ANN, URN, "838/4001", "Primary", "N", ""), (BEN, OTHER_URN, "8384001", "Primary", "N", "")]
+    council.file("schools.csv", ("UPN", *BOTH), schools).enrolments()
+    path = propose_mapping(council.consignment)
+    assert path is not None
+    text = path.read_text("utf-8")
+    at = text.index('table = "schools"')
+    path.write_text(text[:at] + text[at:].replace('urn = "URN"', 'urn = "UPN"', 1), "utf-8")
+    with pytest.raises(SourceError, match=r"schools.csv: column UPN: holds a pupil number") as caught:
+        receive(council.consignment)
+    assert ANN not in str(caught.value) and BEN not in str(caught.value)
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

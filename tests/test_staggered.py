@@ -30,6 +30,7 @@ from belonging_research.estimators.staggered import (
     pre_trends,
     promised_ratios,
     ratio_effect,
+    ratio_value,
     realised_ratios,
     staggered,
     started_beside_others,
@@ -694,6 +695,22 @@ def test_poisson_equals_explicit_dummies() -> None:
     assert found.n_events == int(panel.numerator.sum())
     low, high = found.intervals[0.95]
     assert low < math.log(0.7) < high
+
+
+@pytest.mark.parametrize("where", ["nowhere", "in one school", "before the starts", "since the starts"])
+def test_too_few_events_for_a_ratio_are_an_error(where: str) -> None:
+    """Without two schools and both sides of the starts there is no ratio: an error in words, and never a number."""
+    panel = made_up_events(3)
+    since = np.array([[s is not None and t >= s for t in range(18)] for s in panel.adoption])
+    one = np.zeros_like(since)
+    one[int(np.flatnonzero(since.any(axis=1))[0])] = True
+    kept = {"nowhere": np.zeros_like(since), "in one school": one, "before the starts": ~since,
+            "since the starts": since}[where]  # fmt: skip
+    few = dataclasses.replace(panel, numerator=np.where(kept, panel.numerator + one, 0.0))
+    with pytest.raises(EstimateError, match=r"no unit has an event|too few events"):
+        ratio_value(few)
+    with pytest.raises(EstimateError, match=r"no unit has an event|too few events"):
+        ratio_effect(few, rng=rng(), draws=99)
 
 
 def test_uneven_counts_are_judged_by_the_allocation() -> None:

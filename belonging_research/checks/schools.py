@@ -148,11 +148,15 @@ def code_bridge_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[
 def spill_over(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
     """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S."""
     name, limit = "spill_over", plan.outcome(estimate.outcome).sesoi / 2
+    if estimate.inference == "exact":
+        return _not_built(name, "how far pupils who changed pyramid move it")
     try:
         stayers, everybody = study.panel_of_stayers(estimate.outcome), study.panel(estimate.outcome)
         shift = _value(stayers, study) - _value(everybody, study)
     except (PanelError, EstimateError) as fault:
-        return (answer(name, "no_test", "serious", f"Spill-over by pupils who moved could not be tested: {fault}"),)
+        # Of events the reason would tell how few there are.
+        why = f": {fault}" if estimate.outcome == ABSENCE else "."
+        return (answer(name, "no_test", "serious", f"Spill-over by pupils who moved could not be tested{why}"),)
     moves = in_words(shift, estimate.unit)
     sentence = f"Without pupils who were also in a school of another pyramid, the estimate moves by {moves}."
     return (moved(name, shift, limit, sentence),)

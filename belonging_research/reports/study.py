@@ -246,6 +246,7 @@ def _sweep(run: _Run, force: bool) -> None:
         if left.is_dir() and (force or left != run.partial):
             remove_tree(left)
     remove_tree(run.partial / "released")
+    remove_tree(run.once)  # made anew: a stopped run may have been cut while it wrote
 
 
 def _execute(run: _Run, restricted: Path, progress: Progress) -> None:

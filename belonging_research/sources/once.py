@@ -28,22 +28,30 @@ def once_a_run(what: str, of: Sequence[str], make: Callable[[], _Result], *, fol
     """What ``make`` gives, made by the first of a run's notebooks that asks; made anew where nothing is kept.
 
     ``of`` names all that the result depends on besides the code. ``folder``: where it is kept, by default the one that
-    the environment names. Only what this package itself has just written there is read back.
+    the environment names, which a run empties before it begins. What cannot be kept or read back is made again.
     """
     kept = folder or (Path(os.environ[ONCE]) if os.environ.get(ONCE) else None)
     if kept is None:
         return make()
     path = kept / f"{what}-{hashlib.sha256(json.dumps(list(of)).encode()).hexdigest()[:16]}.pickle"
-    if path.is_file():
+    # Whatever goes wrong with a kept file, a full disk, a cut file, a file that is held, costs time alone.
+    with contextlib.suppress(Exception):
         found: _Result = pickle.loads(path.read_bytes())
         return found
     made = make()
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with contextlib.suppress(OSError):  # a full disk, a folder that is held: the next notebook makes it again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(pickle.dumps(made, protocol=pickle.HIGHEST_PROTOCOL))
-        partial.replace(path)
+    with contextlib.suppress(Exception):
+        _keep(path, pickle.dumps(made, protocol=pickle.HIGHEST_PROTOCOL))
     return made
+
+
+def _keep(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def what_is_read(folders: Sequence[Path], plan: Plan, report_year: str, data_as_at: dt.date | None) -> tuple[str, ...]:

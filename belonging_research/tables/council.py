@@ -85,8 +85,8 @@ DESTINATIONS = TableSpec(
         Column(name="kind", type=_TEXT, note="a key of DESTINATION_KINDS"),
         Column(name="first_day", type=_DAY, note="the day on which it began"),
         Column(name="last_day", type=_DAY, nullable=True, note="the day on which it ended; null while it lasts"),
-        Column(name="from_urn", type=pa.int32(), nullable=True, note="the school left; null where not recorded"),
-        Column(name="to_urn", type=pa.int32(), nullable=True, note="the school or provision joined; null where none or not recorded"),
+        Column(name="from_urn", type=pa.int32(), nullable=True, note="the school left; null where not recorded; seven digits are the LAESTAB of another council's school"),
+        Column(name="to_urn", type=pa.int32(), nullable=True, note="the school or provision joined; null where none or not recorded; seven digits as in from_urn"),
     ),
 )  # fmt: skip
 

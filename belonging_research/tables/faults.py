@@ -40,7 +40,7 @@ FAULTS: dict[str, Fault] = {
         Fault(name="missing_pupil", words="no pupil number", mend="Ask the sender for it.", policy="exclude", may_be=_NOT_KEPT),
         Fault(name="intervention_without_start", words="intervention without a first day", mend="Ask the school when it began.", policy="refuse", may_be=_NOT_KEPT),
         Fault(name="missing_cell", words="empty where a value is needed", mend="Fill the cell, or ask the sender.", policy="refuse", may_be=_NOT_KEPT),
-        Fault(name="unknown_laestab", words="school named by a LAESTAB (838/4001) for which no URN is known", mend="Add a column LAESTAB beside the URN in the file of schools, or give the URN.", policy="refuse", may_be=_NOT_KEPT),
+        Fault(name="unknown_laestab", words="school named by a LAESTAB (838/4001) for which no URN is known, or more than one", mend="Give each LAESTAB beside one URN in the file of schools, or the URN here.", policy="refuse", may_be=_NOT_KEPT),
         Fault(name="unreadable_cell", words="not a date like 2024-09-02 or 02/09/2024, or not a number", mend="Write the cell in that form.", policy="refuse", may_be=_NOT_KEPT),
         Fault(name="unknown_value", words="no value of the column's list", mend="Say in the mapping, under [file.values.COLUMN], what it stands for.", policy="refuse", may_be=_NOT_KEPT),
         Fault(name="week_not_monday", words="week that does not begin on a Monday", mend="Give the Monday of each week.", policy="refuse", may_be=_NOT_KEPT),

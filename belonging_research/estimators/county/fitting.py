@@ -73,7 +73,7 @@ class FixedArray:
     @classmethod
     def of(cls, values: Floats) -> FixedArray:
         """Of an array of any shape, whose content is copied."""
-        return cls(values.shape, np.ascontiguousarray(values).tobytes())
+        return cls(values.shape, np.ascontiguousarray(values, dtype=np.float64).tobytes())
 
     @property
     def values(self) -> Floats:

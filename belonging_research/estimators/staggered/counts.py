@@ -145,6 +145,9 @@ def _poisson(study: Staggered, events: Floats, exposure: Floats, has_any: Bools)
     """Coefficient of having started and its cluster-robust error; all-zero units are left out beforehand, by name."""
     n, periods = events.shape
     started = np.arange(periods) >= study.adoption[:, None]
+    # Of such pyfixest makes no error but an end of the process, or a ratio without bound.
+    if has_any.sum() < 2 or not (events[started].any() and events[~started].any()):
+        raise EstimateError("too few events on one side of the starts for a ratio: two units or more, on both sides")
     rows = pd.DataFrame(
         {
             "events": events.ravel(),
@@ -161,12 +164,15 @@ def _poisson(study: Staggered, events: Floats, exposure: Floats, has_any: Bools)
             fitted: Any = pyfixest.fepois(
                 "events ~ started | unit + half", rows, offset="log_exposure", vcov={"CRV1": "cluster"}
             )
-            return float(fitted.coef()["started"]), float(fitted.se()["started"])
+            found = float(fitted.coef()["started"]), float(fitted.se()["started"])
         except (ValueError, RuntimeError, KeyError, np.linalg.LinAlgError) as refused:
             raise EstimateError(
                 f"the Poisson ratio could not be fitted ({type(refused).__name__} in pyfixest); are there events on "
                 "both sides of the starts?"
             ) from None
+    if not abs(found[0]) <= _FURTHEST:
+        raise EstimateError("too few events on one side of the starts for a ratio: it has no bound")
+    return found
 
 
 class Scores:

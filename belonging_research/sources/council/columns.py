@@ -13,7 +13,7 @@ import pyarrow as pa
 from belonging_research.sources.council.headers import HALF_DAY
 from belonging_research.tables import Column
 from belonging_research.tables.council import COUNCIL_TABLES
-from belonging_research.tables.council_headings import CHOICES, WEEK_MARKS, WEEK_START
+from belonging_research.tables.council_headings import CHOICES, OF_SCHOOLS, WEEK_MARKS, WEEK_START
 
 MACROS = r"""
 CREATE MACRO as_day(cell) AS CASE
@@ -83,9 +83,10 @@ def _of_column(table: str, column: Column) -> list[CellCheck]:
     if not column.nullable:
         fault = "intervention_without_start" if (table, name) == ("interventions", "first_day") else "missing_cell"
         checks.append(CellCheck(fault=fault, column=name, condition=f"{name} = ''"))
-    if name == "urn":
+    if name in OF_SCHOOLS:
+        written = r"\d{3}[/ -]?\d{4}(\.0*)?" if name == "urn" else r"\d{3}/\d{4}"
         checks.append(
-            CellCheck(fault="unknown_laestab", column=name, condition=f"regexp_full_match({name}, '\\d{{7}}')")
+            CellCheck(fault="unknown_laestab", column=name, condition=f"regexp_full_match({name}, '{written}')")
         )
     if pa.types.is_list(column.type) or (pa.types.is_string(column.type) and (table, name) not in CHOICES):
         return checks

@@ -203,6 +203,9 @@ def _refuse_unsound(where: str, entry: FileMapping) -> None:
                 close = difflib.get_close_matches(column, known, n=1)
                 hint = f" Did you mean {close[0]}?" if close else ""
                 raise SourceError(f"{where}: {part}.{column}: {entry.table} has no such column.{hint}")
+    for part in ("constant", "values"):
+        if LAESTAB in getattr(entry, part):
+            raise SourceError(f"{where}: {part}.{LAESTAB}: each school has its own, as written. Take it out.")
     for column in ("pupil", FORMER):
         if column in entry.constant:
             raise SourceError(f"{where}: constant.{column}: a pupil number never stands in a mapping. Take it out.")

@@ -74,26 +74,20 @@ def former_numbers(arrived: Iterable[Arrived]) -> dict[str, str]:
 
 
 def school_numbers(arrived: Iterable[Arrived]) -> dict[str, str]:
-    """Each school's LAESTAB (seven digits) to its URN, as far as the files of schools tell.
+    """Each LAESTAB (seven digits) to the URN of its school, as far as the files of schools tell.
 
-    Raises
-    ------
-    SourceError
-        If one LAESTAB stands beside two URNs, as after a school became an academy; file and row are named.
+    One that stands beside two URNs, as after a school became an academy, is of neither: it is empty here.
     """
     found: dict[str, str] = {}
     for file, entry in arrived:
         if entry.table != "schools" or not {"urn", LAESTAB} <= entry.read.keys():
             continue
+        own = {_compared(written): value for written, value in entry.values.get("urn", {}).items()}
         for batch in text_batches(file, {name: entry.headings(name) for name in ("urn", LAESTAB)}):
-            for row, urn, written in zip(*(batch[name].to_pylist() for name in ("row", "urn", LAESTAB)), strict=True):
-                number, urn = plain_laestab(written), urn.strip()
-                if number and urn and found.setdefault(number, urn) != urn:
-                    raise SourceError(
-                        f"{file.name}: row {row}, column {entry.headings(LAESTAB)[0]}: {number} stands beside two "
-                        f"URNs, {found[number]} and {urn}, so that rows that name the school by it could be of either. "
-                        "Keep it beside the one that its rows are of, or give URNs in the other files."
-                    )
+            for cell, written in zip(batch["urn"].to_pylist(), batch[LAESTAB].to_pylist(), strict=True):
+                number, urn = plain_laestab(written), own.get(_compared(cell), cell.strip())
+                if number and urn:
+                    found[number] = urn if found.get(number, urn) == urn else ""
     return found
 
 
@@ -168,6 +162,7 @@ class _Cleaner:
 
     def __init__(self, file: ArrivedFile, entry: FileMapping, hashes: PupilHashes, schools: Mapping[str, str]) -> None:
         self._file, self._entry, self._hashes, self._schools = file, entry, hashes, schools
+        self._councils = {number[:3] for number in schools}
         self._sound: dict[str, bool] = {}
         self._values = {
             column: {_compared(written): own for written, own in values.items()}
@@ -216,10 +211,14 @@ class _Cleaner:
         )
 
     def _urn(self, name: str, written: str) -> str:
-        """A cell's own value by the mapping, or the URN of its LAESTAB; one of no school here stays so."""
+        """A cell's own value by the mapping, or the URN of its LAESTAB; of no school here that, 838/4001."""
         value = self._values.get(name, {}).get(_compared(written), written)
         number = plain_laestab(value)
-        return self._schools.get(number, number) if number else value
+        if not number or self._schools.get(number):
+            return self._schools[number] if number else value
+        elsewhere = name != "urn" and self._councils and number[:3] not in self._councils
+        # Where a pupil came from or went to may be another council's school; of one's own the URN must be known.
+        return number if elsewhere else f"{number[:3]}/{number[3:]}"
 
     def _refuse_upn(self, name: str, text: pa.ChunkedArray | pa.Array) -> None:
         if holds_upn(text):
