@@ -281,7 +281,8 @@ class Released:
             return meant[quantity.removesuffix(" of 100")]
         columns = {
             "false better": ["said_better"], "false worse": ["said_worse"], "ranges held": ["coverage"],
-            "worst better": ["said_better"], "worst worse": ["said_worse"], "worst held": ["coverage"],
+            "worst better": ["better_without_size"], "worst worse": ["worse_without_size"],
+            "worst held": ["coverage"], "worst noticed": ["noticed"],
             "noticed": ["size_01", "size_03", "size_05"], "cannot tell": ["cannot_tell"],
             "planted noticed": ["noticed"], "planted better": ["said_better"],
         }  # fmt: skip

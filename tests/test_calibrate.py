@@ -220,7 +220,11 @@ def test_across_the_pandemic_no_council_is_judged(real_panels: dict[str, Panel])
 
     assert (window.judged, window.carried_from) == ("2023/24", "2018/19")
     assert placed.p_values()[placed.units.index(far)] < 0.05
-    assert councils.verdict_of(real_panels["2023/24"], plan(), placed, far) == "cannot_tell"
+    assert councils.verdict_of(real_panels["2023/24"], plan(), placed, far)[0] == "cannot_tell"
+    # And the row says what would have been said without the check, which is of the same councils.
+    near = [placed.units[place] for place in np.flatnonzero(placed.p_values() <= 0.05)]
+    without = [councils.verdict_of(real_panels["2023/24"], plan(), placed, unit)[1] for unit in near[:4]]
+    assert any(verdict in DECIDED for verdict in without)
 
 
 def test_a_planted_effect_moves_one_council_alone(real_panels: dict[str, Panel]) -> None:

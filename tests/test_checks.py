@@ -1477,7 +1477,8 @@ def test_what_was_noticed_where_nothing_was_done(
             "coverage": 0.94,
             "n_worlds": 99,
         }
-        | dict.fromkeys(("worst_world", "worst_said_better", "worst_said_worse", "worst_coverage"))
+        | dict.fromkeys(("worst_world", "worst_coverage", "worst_noticed"))
+        | dict.fromkeys(("worst_better_without_size", "worst_worse_without_size"))
         | dict.fromkeys(("planted_noticed", "planted_said_better"))
     ]
     assert result.sentence == (
@@ -1563,9 +1564,10 @@ def test_the_size_shipped_for_the_plan() -> None:
     assert result.limit == pytest.approx(0.01 + 2 * math.sqrt(0.01 * 0.99 / 147))
     assert result.table is not None
     row = result.table.to_pylist()[0]
-    # Across the pandemic too much is noticed (16 of 148), so the check forbids every verdict; ranges held less often.
-    assert (row["worst_world"], row["worst_said_better"], row["worst_said_worse"]) == ("2023/24 by 2018/19", 0, 0)
-    assert row["worst_coverage"] == pytest.approx(132 / 148)
+    # Across the pandemic 16 of 148 are noticed; without this very check 14 of them would be called better or worse.
+    worst = ("noticed", "better_without_size", "worse_without_size", "coverage")
+    assert row["worst_world"] == "2023/24 by 2018/19"
+    assert [round(148 * row[f"worst_{name}"], 6) for name in worst] == [16, 5, 9, 132]
 
 
 # All together.

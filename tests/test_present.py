@@ -501,7 +501,8 @@ def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> Non
     """Noticed beside meant, said after the checks, and the window across the pandemic, as the record has them."""
     row = {"noticed": 0.0204, "said_better": 0.0, "said_worse": 0.0, "cannot_tell": 1.0, "coverage": 0.932}
     row |= {"n_worlds": 147, "planted_noticed": 1.0, "planted_said_better": 0.0952}
-    worst = {"worst_said_better": 0.0338, "worst_said_worse": 0.0608, "worst_coverage": 0.8919}
+    worst = {"worst_better_without_size": 0.0338, "worst_worse_without_size": 0.0608, "worst_coverage": 0.8919}
+    worst["worst_noticed"] = 0.1081
     both = pa.Table.from_pylist([row | worst | {"worst_world": "2023/24 by 2018/19"}])
     text = council_words(checked(calibrated_size={"table": both}))
     assert (
@@ -511,12 +512,13 @@ def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> Non
     assert (
         "Of 100 other councils, where no change is assumed, this look’s test noticed a difference in 2 (1 is meant). "
         "With the false alarms that all looks are allowed (5 in 100), and after its checks, the method said better for "
-        "0, worse for 0 and can’t tell for 100; in another window, across the pandemic, better for 3 and worse for 6. "
+        "0, worse for 0 and can’t tell for 100. In another window, across the pandemic, 11 were noticed; but for the "
+        "check of such false alarms it would have said better for 3 and worse for 6. "
         "With a gain planted in their figures, twice as large as can be noticed 4 times in 5, the test noticed 100 and "
         "the method said better for 10: in the others a check of their figures forbade an answer."
     ) in text
     near = pa.Table.from_pylist([row | worst | {"worst_world": "2018/19 by 2017/18"}])
-    assert "in another window (2018 to 2019 by 2017 to 2018), better" in council_words(
+    assert "In another window (2018 to 2019 by 2017 to 2018), 11 were noticed" in council_words(
         checked(calibrated_size={"table": near})
     )
     unknown = ("worst_world", *worst, "planted_noticed", "planted_said_better")
@@ -526,6 +528,9 @@ def test_how_often_this_method_is_wrong_is_told_of_the_worst_window_too() -> Non
     assert "did so 93 times in 100." in text
     assert "another window" not in text
     assert "On real councils" not in council_words(a_finding())
+    # Where this look's own false alarms forbid every answer, a planted gain would not be called better either.
+    forbidden = council_words(checked(calibrated_size={"table": both, "status": "fail"}))
+    assert "planted" not in forbidden and "across the pandemic" in forbidden
 
 
 NOTICED = an_estimate(value=0.0060, half=0.004, p_value=0.0068)

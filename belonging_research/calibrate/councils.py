@@ -217,8 +217,10 @@ def planted(panel: Panel, unit: str, outcome: str, year: str, shift: float) -> P
     return replace(panel, parts=parts)
 
 
-def verdict_of(panel: Panel, plan: Plan, placed: Placed, unit: str, shift: float = 0.0) -> Verdict:
+def verdict_of(panel: Panel, plan: Plan, placed: Placed, unit: str, shift: float = 0.0) -> tuple[Verdict, Verdict]:
     """What the whole rule table says of a council with an effect planted (proportion): every check run.
+
+    Twice: with the check of calibrated size, and without it, since it is measured in the window that is judged.
 
     Its p-value and intervals are the carried ones, and so is the check of calibrated size: how often these critical
     values notice something in the other councils of this very year. A council whose estimate breaks in its place cannot
@@ -230,17 +232,19 @@ def verdict_of(panel: Panel, plan: Plan, placed: Placed, unit: str, shift: float
     try:
         made = estimate(here, at, placed.outcome, source="census")
     except BelongingError:
-        return "cannot_tell"
+        return "cannot_tell", "cannot_tell"
     intervals = {
         level: (made.value - placed.reach(place, round(1 - float(level), 6)) / 100,
                 made.value + placed.reach(place, round(1 - float(level), 6)) / 100)
         for level in made.intervals
     }  # fmt: skip
     carried = replace(made, p_value=float(placed.p_values(100 * shift)[place]), intervals=intervals)
-    checks = run_checks(carried, here, at, only=tuple(name for name in at.checks if name != "calibrated_size"))
-    if "calibrated_size" in at.checks:
-        checks = (*checks, _calibrated_elsewhere(placed, place))
-    return judge(carried, checks, at).verdict
+    but = at.model_copy(update={"checks": tuple(name for name in at.checks if name != "calibrated_size")})
+    checks = run_checks(carried, here, but)
+    without = judge(replace(carried, plan_digest=but.digest), checks, but).verdict
+    if "calibrated_size" not in at.checks:
+        return without, without
+    return judge(carried, (*checks, _calibrated_elsewhere(placed, place)), at).verdict, without
 
 
 def _calibrated_elsewhere(placed: Placed, place: int) -> CheckResult:

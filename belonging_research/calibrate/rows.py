@@ -27,7 +27,8 @@ class Tried:
 
     ``groups``: the rows that it counts in; ``said_wrong``: a better or worse verdict at any look for an outcome to
     which nothing was done; ``verdict``: the first better or worse of any look, else the last look's, since what a look
-    has said stands; ``noticed`` at the last look.
+    has said stands; ``noticed`` at the last look; ``without_size``: what the rule table says where the check of
+    calibrated size, which is measured in the same window, is left out (None where it is not made).
     """
 
     groups: tuple[str, ...]
@@ -42,6 +43,7 @@ class Tried:
     caught: bool | None
     detectable: float | None
     sizes: tuple[bool, bool, bool] | None = None
+    without_size: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Row:
     None unless nothing was done; ``right_verdicts`` unless something was. ``type_s`` and ``type_m`` are of those
     noticed, None where none was. ``bias_passed`` and ``coverage_passed`` are of the ``n_passed`` whose checks passed.
     ``size_01``, ``size_03``, ``size_05``: noticed at that alpha by the placebos alone, before any check.
+    ``better_without_size``, ``worse_without_size``: said where the check of calibrated size, measured on the others of
+    the same window, is left out; None where it is not made.
     """
 
     part: str
@@ -83,6 +87,8 @@ class Row:
     size_01: float | None
     size_03: float | None
     size_05: float | None
+    better_without_size: float | None
+    worse_without_size: float | None
     fair: bool
     catcher: str | None
     caught: float | None
@@ -137,6 +143,8 @@ def _row(
         coverage_passed=_share(_covers(each) for each in passed) if known and passed else None,
         detectable=fmean(detectable) if detectable else None,
         size_01=_size(tried, 0), size_03=_size(tried, 1), size_05=_size(tried, 2),
+        better_without_size=_without_size(tried, "better_than_expected"),
+        worse_without_size=_without_size(tried, "worse_than_expected"),
         fair=fair, catcher=catcher, caught=_share(caught) if caught else None,
     )  # fmt: skip
 
@@ -158,6 +166,11 @@ def _is_right(each: Tried, better: Better) -> bool:
         return each.verdict not in _DECIDED
     gain = each.truth < 0 if better == "lower" else each.truth > 0
     return each.verdict == ("better_than_expected" if gain else "worse_than_expected")
+
+
+def _without_size(tried: Sequence[Tried], verdict: Verdict) -> float | None:
+    said = [each.without_size for each in tried if each.without_size is not None]
+    return _share(each == verdict for each in said) if said else None
 
 
 def _size(tried: Sequence[Tried], place: int) -> float | None:

@@ -183,17 +183,17 @@ def _councils_tried(task: Task, plan: Plan, figures: Figures) -> Iterator[Tried]
         p = float(placed.p_values(shift / unit)[place])
         value, reach = unit * placed.errors[place] + shift, unit * placed.reach(place, 0.05)
         noticed = p <= STUDY_ALPHA
-        verdict = (
+        verdict, without_size = (
             verdict_of(panels[window.judged], plan, placed, placed.units[place], shift)
             if noticed and primary and task.outcome == PRIMARY
-            else "cannot_tell"
+            else ("cannot_tell", "cannot_tell")
         )
         sizes = (p <= ALPHAS[0], p <= ALPHAS[1], p <= ALPHAS[2])
         yield Tried(
             groups=("all", placed.thirds[place], placed.regions[place]), truth=shift, value=float(value),
             low=float(value - reach), high=float(value + reach), verdict=verdict,
             said_wrong=verdict in DECIDED and not shift, noticed=noticed, passed=None, caught=None,
-            detectable=unit * placed.detectable(place, STUDY_ALPHA), sizes=sizes,
+            detectable=unit * placed.detectable(place, STUDY_ALPHA), sizes=sizes, without_size=without_size,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from belonging_research.panel import Panel
 from belonging_research.plan import Plan
 from belonging_research.shipped import find_calibration
 
-_OF_WORST = ("world", "said_better", "said_worse", "coverage")
+_OF_WORST = ("world", "coverage", "noticed", "better_without_size", "worse_without_size")
 _SIZES = {0.01: "size_01", 0.03: "size_03", 0.05: "size_05"}
 
 
@@ -25,8 +25,9 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
 
     Critical values are those of the year before, carried to the first post year; two Monte Carlo errors are allowed.
     Serious ``no_test``, and so a caution, where it was not measured for this plan's digest and outcome. ``table`` has
-    one row: what was noticed and said in that window, what was said in the worst of the others, and what was made of a
-    gain planted there that is twice as large as can be noticed 4 times in 5 (null where there is none).
+    one row: what was noticed and said in that window; of the others, in the one where most would be said without this
+    check, that, what was noticed and how often ranges held; and what was made of a gain planted in the window that is
+    twice as large as can be noticed 4 times in 5 (null where there is none).
     """
     alpha = plan.alpha(panel.report_year)
     row, worst, planted = _measured(plan, estimate.outcome)
@@ -43,7 +44,7 @@ def calibrated_size(estimate: Estimate, panel: Panel, plan: Plan) -> tuple[Check
     )
     said = {name: [row[name]] for name in ("said_better", "said_worse", "cannot_tell", "coverage", "n_worlds")}
     said |= {f"planted_{name}": [planted[name] if planted else None] for name in ("noticed", "said_better")}
-    other = {f"worst_{name}": [worst[name] if worst else None] for name in _OF_WORST}
+    other = {f"worst_{name}": [worst.get(name) if worst else None] for name in _OF_WORST}
     return (_result(status, sentence, size, limit, pa.table({"noticed": [size], **said, **other})),)
 
 
@@ -98,8 +99,8 @@ _Rows = tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, Any] | Non
 def _measured(plan: Plan, outcome: str) -> _Rows:
     """The row of every council in the plan's first post year, where one was measured for this very plan.
 
-    Beside it the row of the other window that said most falsely, of equals the one whose ranges held least often; and
-    the row of the same councils with a gain planted of twice the detectable effect.
+    Beside it the row of the other window that would say most falsely without this very check, of equals the one whose
+    ranges held least often; and the row of the same councils with a gain planted of twice the detectable effect.
     """
     path = find_calibration(plan.digest)
     if path is None:
@@ -110,7 +111,7 @@ def _measured(plan: Plan, outcome: str) -> _Rows:
     every = [r for r in whole if r["part"] == "b"]
     own = next((row for row in every if row["world"].startswith(start)), None)
     others = [row for row in every if not row["world"].startswith(start)]
-    worst = max(others, key=lambda r: (r["said_better"] + r["said_worse"], -r["coverage"]), default=None)
+    worst = max(others, key=lambda r: (_said_anyhow(r), -r["coverage"]), default=None)
     planted = next((r for r in whole if own and r["world"] == f"{own['world']}, planted 2M"), None)
     return own, worst, planted
 
@@ -119,3 +120,7 @@ def _measured(plan: Plan, outcome: str) -> _Rows:
 def _shipped_rows(path: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"]
     return rows
+
+
+def _said_anyhow(row: dict[str, Any]) -> float:
+    return float((row.get("better_without_size") or 0.0) + (row.get("worse_without_size") or 0.0))

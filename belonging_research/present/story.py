@@ -294,7 +294,8 @@ def _said_result(finding: Finding, plan: Plan, estimate: Estimate, measure: Scal
 def _said_calibrated(finding: Finding, plan: Plan) -> list[Quoted]:
     """Of 100 councils where no change is assumed: what this method notices and says, and how many 95% ranges hold.
 
-    The worst other window is told where it is worse than the one nearest to the finding.
+    The worst other window is told where it is worse than the one nearest to the finding; a planted gain is not, where
+    this look's own false alarms forbid every answer, since then nothing would be said of it.
     """
     row = _calibrated(finding)
     if row is None:
@@ -305,12 +306,15 @@ def _said_calibrated(finding: Finding, plan: Plan) -> list[Quoted]:
         "false better": row["said_better"], "false worse": row["said_worse"], "cannot tell": row["cannot_tell"],
         "ranges held": row["coverage"], "ranges meant": 0.95,
     }  # fmt: skip
-    if row["planted_noticed"] is not None:
+    forbidden = any(each.name == "calibrated_size" and each.status == "fail" for each in finding.checks)
+    if row["planted_noticed"] is not None and not forbidden:
         of_100 |= {"planted noticed": row["planted_noticed"], "planted better": row["planted_said_better"]}
     if row["worst_world"] is not None:
-        better, worse, held = (row[f"worst_{name}"] for name in ("said_better", "said_worse", "coverage"))
-        if better + worse > row["said_better"] + row["said_worse"]:
-            of_100 |= {"worst better": better, "worst worse": worse}
+        seen, better, worse, held = (
+            row[f"worst_{name}"] for name in ("noticed", "better_without_size", "worse_without_size", "coverage")
+        )
+        if (better or 0.0) + (worse or 0.0) > row["said_better"] + row["said_worse"]:
+            of_100 |= {"worst noticed": seen, "worst better": better, "worst worse": worse}
         if held < row["coverage"]:
             of_100["worst held"] = held
     return [_quoted(finding, f"{name} of 100", share, f"{100 * share:.0f}") for name, share in of_100.items()]

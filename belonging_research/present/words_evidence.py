@@ -123,7 +123,9 @@ def _wrong(story: Story) -> list[str]:
     said = story.said
     meant = said["noticed meant of 100"]
     worst = (
-        f"; {_window(story)}, better for {said['worst better of 100']} and worse for {said['worst worse of 100']}"
+        f" {_window(story).capitalize()}, {said['worst noticed of 100']} were noticed; but for the check of such false "
+        f"alarms it would have said better for {said['worst better of 100']} and worse for "
+        f"{said['worst worse of 100']}."
         if "worst better of 100" in said
         else ""
     )
@@ -132,7 +134,7 @@ def _wrong(story: Story) -> list[str]:
         f"{said['noticed of 100']} ({meant} {'is' if meant == '1' else 'are'} meant). With the false alarms that all "
         f"looks are allowed ({said['all looks meant of 100']} in 100), and after its checks, the method said better "
         f"for {said['false better of 100']}, worse for {said['false worse of 100']} and can’t tell for "
-        f"{said['cannot tell of 100']}{worst}."
+        f"{said['cannot tell of 100']}.{worst}"
     ]
     if "planted noticed of 100" in said:
         sentences.append(

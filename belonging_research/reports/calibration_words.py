@@ -157,7 +157,7 @@ def _window(row: Row, plan: Plan) -> str:
         f"{_alpha(STUDY_ALPHA)} by what was usual in {carried}, and where no change is assumed, it said better for "
         f"{100 * row.said_better:.1f} in 100, worse for {100 * row.said_worse:.1f} and can’t tell for "
         f"{100 * row.cannot_tell:.1f}. "
-        f"{_beside(row.said_better + row.said_worse, row.false_verdicts_mcse, STUDY_ALPHA)}"
+        f"{_withheld(row) or _beside(row.said_better + row.said_worse, row.false_verdicts_mcse, STUDY_ALPHA)}"
     )
     if row.size_01 is None or row.size_03 is None or row.size_05 is None:
         return told
@@ -165,6 +165,18 @@ def _window(row: Row, plan: Plan) -> str:
         f"{told} Before any check, {100 * row.size_01:.1f} in 100 were noticed at alpha 0.01, "
         f"{100 * row.size_03:.1f} at 0.03 and {100 * row.size_05:.1f} at 0.05"
         f"{_more(row.size_05, row.false_verdicts_mcse, 0.05)}."
+    )
+
+
+def _withheld(row: Row) -> str:
+    """What would have been said without the check that is measured in this very window, where that is more."""
+    better, worse = row.better_without_size or 0.0, row.worse_without_size or 0.0
+    if better + worse <= row.said_better + row.said_worse:
+        return ""
+    return (
+        f"Answers were withheld because so many were noticed there. Without that check, which is measured on the same "
+        f"councils, it would have said better for {100 * better:.1f} in 100 and worse for {100 * worse:.1f}: "
+        f"{100 * (better + worse):.1f} together{_more(better + worse, row.false_verdicts_mcse, STUDY_ALPHA)}."
     )
 
 
