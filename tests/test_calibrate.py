@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from small_country import outcomes, plan
 
@@ -273,6 +277,38 @@ def test_a_calibration_is_resumed_and_gives_the_same_bytes(tmp_path: Path, monke
     (alone,) = (tmp_path / "alone").rglob("released")
     for path in alone.iterdir():
         assert (made.folder / "released" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_killed_calibration_leaves_nobody_working(tmp_path: Path) -> None:
+    """Its processes end with it: pieces take minutes, and nobody waits for them."""
+    words = [
+        "calibrate",
+        "--plan",
+        "dorset_public",
+        "--only",
+        "nothing_happened",
+        "--out",
+        str(tmp_path),
+        "--jobs",
+        "2",
+    ]
+    started = subprocess.Popen([sys.executable, "-m", "belonging_research", *words], stderr=subprocess.DEVNULL)
+    of_it: list[psutil.Process] = []
+    try:
+        until = time.monotonic() + 60
+        # Two that draw and judge, and have done so for a moment.
+        while sum(each.cpu_times().user > 2 for each in of_it if each.is_running()) < 2 and time.monotonic() < until:
+            time.sleep(0.5)
+            of_it = psutil.Process(started.pid).children(recursive=True)
+        assert len(of_it) >= 2
+    finally:
+        started.kill()
+        started.wait()
+    _, left = psutil.wait_procs(of_it, timeout=15)
+    for each in left:
+        each.kill()
+    assert left == []
 
 
 def test_the_page_and_the_record(tmp_path: Path) -> None:

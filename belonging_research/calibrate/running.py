@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from typing import Any, Literal
 
 import numpy as np
@@ -216,7 +219,10 @@ def do_all(
         return
     # Fresh processes on every system alike: a forked one would share the parent's threads and locks.
     with ProcessPoolExecutor(
-        max_workers=jobs, mp_context=get_context("spawn"), initializer=_remember, initargs=(plan, figures)
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_remember,
+        initargs=(plan, figures),
     ) as pool:
         waiting: dict[Future[list[dict[str, Any]]], Task] = {pool.submit(_do_remembered, task): task for task in tasks}
         try:
@@ -233,6 +239,14 @@ _REMEMBERED: dict[str, Any] = {}
 
 def _remember(plan: Plan, figures: Figures | None) -> None:
     _REMEMBERED.update(plan=plan, figures=figures)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # one that is killed tells nobody, and pieces take minutes that nobody waits for
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 def _do_remembered(task: Task) -> list[dict[str, Any]]:
