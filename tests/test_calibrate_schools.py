@@ -568,8 +568,8 @@ def test_the_shipped_record_keeps_its_promises() -> None:
             assert abs(row["coverage"] - 0.95) <= 0.02 + 2 * row["coverage_mcse"]
         else:
             assert row["caught"] is not None
-    # What history, bounds and staying bear; nothing here bears a drift of .1 or .2 points a year, far less than two years
-    # of base can show. Pages quote the worst.
+    # What history, bounds and staying bear. Nothing here bears a drift of .1 or .2 points a year, which is far less
+    # than two years of base can show. Pages quote the worst.
     assert rows["drift_small"]["false_verdicts"] <= 0.07
     assert rows["drift_large"]["false_verdicts"] <= 0.10
     for name in ("by_need", "odd_base_year", "leavers", "many_movers_come_more"):
