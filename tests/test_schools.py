@@ -331,7 +331,16 @@ def test_suspensions_of_pupils_who_moved_pyramid_are_left_out_and_the_ratio_aske
     assert stayers.numerator.sum() < everybody.numerator.sum()
 
     made = estimate_of(study, outcome)
-    (check,) = spill_over(made, study, study.plan)
+    few = everybody.numerator.sum() - stayers.numerator.sum()
+    free = dataclasses.replace(study, layer=study.layer.model_copy(update={"policy": "as_published"}))
+    (check,) = spill_over(made, free, study.plan)
+    (told,) = spill_over(made, study, study.plan)
+    # Of fewer than ten who moved nothing is told, and not why.
+    assert (told.status == "no_test") == (few < 10)
+    close = dataclasses.replace(study, made={**study.made, ("stayers", outcome): everybody})
+    (none,) = spill_over(made, close, study.plan)
+    assert (none.status, none.value) == ("no_test", None)
+    assert none.sentence == "Spill-over by pupils who moved could not be tested."
 
     again = ratio_value(stayers, anticipation=study.layer.anticipation)
     assert check.value == pytest.approx(abs(again - made.value))

@@ -24,7 +24,7 @@ from belonging_research.estimators.staggered import (
     weightings_apart,
 )
 from belonging_research.panel.schools import PupilPanels, SchoolPanel, SchoolPanels, SchoolStudy
-from belonging_research.plan import Plan
+from belonging_research.plan import POLICIES, Plan
 from belonging_research.tables.register_codes import CODE_BRIDGES
 
 LEAST_POWER, PRE_TREND_P, WEIGHTS_P = 0.5, 0.05, 0.05
@@ -146,12 +146,19 @@ def code_bridge_of(estimate: Estimate, study: SchoolStudy, plan: Plan) -> tuple[
 
 
 def spill_over(estimate: Estimate, study: PupilPanels, plan: Plan) -> tuple[CheckResult, ...]:
-    """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S."""
+    """Serious: without pupils who moved to another pyramid's school, the estimate moves by over half of S.
+
+    Of events it is not tested where those who moved had fewer than the secrecy policy shows: how far the ratio moves
+    would tell whether so few had any.
+    """
     name, limit = "spill_over", plan.outcome(estimate.outcome).sesoi / 2
     if estimate.inference == "exact":
         return _not_built(name, "how far pupils who changed pyramid move it")
     try:
         stayers, everybody = study.panel_of_stayers(estimate.outcome), study.panel(estimate.outcome)
+        of_movers = everybody.numerator.sum() - stayers.numerator.sum()
+        if estimate.outcome != ABSENCE and of_movers < POLICIES[study.layer.policy].pupils:
+            raise PanelError("too few events of pupils who moved")
         shift = _value(stayers, study) - _value(everybody, study)
     except (PanelError, EstimateError) as fault:
         # Of events the reason would tell how few there are.
